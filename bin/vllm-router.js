@@ -1,0 +1,21 @@
+#!/usr/bin/env node
+// Plain JavaScript that any Node can parse: an older Node must get a sentence, not a syntax error.
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+const REQUIRED = [22, 22];
+const [major, minor] = process.versions.node.split('.').map(Number);
+
+if (major < REQUIRED[0] || (major === REQUIRED[0] && minor < REQUIRED[1])) {
+  process.stderr.write(
+    `vllm-router needs Node.js ${REQUIRED.join('.')} or newer, and this is ${process.version}.\n` +
+      'Install a newer Node.js (24 is what we develop and ship on), or run it inside its checkout with `npm start`, which brings its own.\n',
+  );
+  process.exit(1);
+}
+
+// The package ships dist/; a checkout runs its sources as they are (Node strips the types).
+const source = new URL('../src/main.ts', import.meta.url);
+const built = new URL('../dist/main.js', import.meta.url);
+const { main } = await import(existsSync(fileURLToPath(source)) ? source.href : built.href);
+await main(process.argv.slice(2));

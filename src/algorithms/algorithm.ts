@@ -1,0 +1,87 @@
+import type { IncomingHttpHeaders } from 'node:http';
+
+/**
+ * A backend as an algorithm sees it. Everything here is a plain read; the router's own backend and the simulator's both
+ * satisfy it, so the same algorithm code runs in both.
+ */
+export interface Candidate {
+  /** Stable identity; algorithm state is keyed by it. */
+  readonly id: string;
+  readonly url: string;
+  readonly weight: number;
+  readonly load: Load;
+}
+
+/** Live figures of one backend. The object is stable, its fields change. */
+export interface Load {
+  /** Attempts now at the backend. */
+  readonly inflight: number;
+  /** Attempts ever sent there. */
+  readonly processed: number;
+  /** Estimated prompt tokens dispatched and still awaiting the first byte, without what its cache is believed to hold. */
+  readonly uncachedTokens: number;
+  /** The engine's own figures of its last scrape, or undefined when none is fresh. */
+  readonly engine: EngineLoad | undefined;
+  /** Attempts sent since that scrape: it does not know them yet. */
+  readonly sinceScrape: number;
+}
+
+export interface EngineLoad {
+  readonly running: number;
+  readonly waiting: number;
+  /** 0..1 */
+  readonly kvUsage: number;
+}
+
+/** The request as an algorithm sees it: reads are lazy, so that round-robin pays for nothing. */
+export interface PickRequest {
+  readonly model: string;
+  readonly headers: IncomingHttpHeaders;
+  /** The request's body as it came; empty for none. */
+  readonly body: Buffer;
+  /** A string or number member at the top of the JSON body, as text; undefined otherwise (also for multipart). */
+  bodyField(name: string): string | undefined;
+  /** Byte range [start, end) of the raw `messages`/`prompt`/`input` value in `body`; undefined when there is none. */
+  promptRange(): readonly [start: number, end: number] | undefined;
+}
+
+/** What happened to a request that an algorithm placed; `request` is the same object that `pick` got. */
+export type AlgorithmEvent =
+  /** Dispatched to the candidate. */
+  | { readonly type: 'dispatched'; readonly request: PickRequest; readonly candidate: Candidate }
+  | { readonly type: 'first-byte'; readonly request: PickRequest; readonly candidate: Candidate }
+  /** `ok` false: failed or aborted; with `beforeFirstByte` nothing of it is in the engine's cache for sure. */
+  | {
+      readonly type: 'finished';
+      readonly request: PickRequest;
+      readonly candidate: Candidate;
+      readonly ok: boolean;
+      readonly beforeFirstByte: boolean;
+    }
+  /** The engine's `usage`. */
+  | {
+      readonly type: 'usage';
+      readonly request: PickRequest;
+      readonly candidate: Candidate;
+      readonly promptTokens: number;
+      readonly cachedTokens: number | undefined;
+    }
+  /** A backend is gone: forget what is kept for it. */
+  | { readonly type: 'removed'; readonly id: string };
+
+/**
+ * Ranks candidates. `pick` is asked again without those already tried, which makes a ranked retry. Candidates come sorted
+ * by URL, are never empty, and the array is the same object as long as the set is the same. No clock but `now`, no I/O,
+ * randomness only from the `random` given at construction.
+ */
+export interface Algorithm {
+  pick(candidates: readonly Candidate[], request: PickRequest): Candidate | undefined;
+  observe?(event: AlgorithmEvent): void;
+}
+
+export interface AlgorithmContext {
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+  /** Monotonic ms. */
+  readonly now: () => number;
+}
