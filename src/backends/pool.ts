@@ -6,42 +6,49 @@ export interface UpstreamRequest {
   readonly method: string;
   /** Path with query, below the backend's own path prefix. */
   readonly path: string;
-  /** Header lines `name: value\r\n`, without host, connection and framing: the pool owns those. */
+  /** Header lines `name: value\r\n`, latin1, without host, connection and framing: the pool owns those. */
   readonly headerLines: string;
   readonly body: Buffer | undefined;
-  /** ms; 0 = none. */
-  readonly connectTimeout: number;
 }
 
 export interface ResponseHead {
   readonly status: number;
   /** Alternating names and values as they came. */
-  readonly rawHeaders: readonly string[];
+  readonly rawHeaders: string[];
   /** How the body is delimited. */
   readonly framing: 'none' | 'length' | 'chunked' | 'eof';
-  /** With `length`: bytes of body. */
+  /** With `length`: bytes of body; otherwise 0. */
   readonly length: number;
+}
+
+/** Where the payload lies inside the framed bytes of one read. */
+export interface ChunkRanges {
+  /** The bytes begin and end between chunks, so they may be passed on as they are. */
+  readonly whole: boolean;
+  /** Alternating start and end offsets of payload; only the first `count` numbers count. */
+  readonly offsets: Int32Array;
+  readonly count: number;
 }
 
 /** Exactly one of `onEnd` and `onError` ends an exchange; nothing is called after it or after `abort`. */
 export interface UpstreamHandler {
+  /** The request is on its way over a usable connection. */
+  onConnected?(): void;
   onHead(head: ResponseHead): void;
   /**
-   * Bytes of the body. `data` is only valid during the call: copy what is kept. For chunked responses `payload` runs over
-   * the decoded parts; `data` holds the framing as it came and is complete chunks only when `whole`.
+   * Bytes [start, end) of `buffer`, which is reused as soon as the call returns: copy what is kept. For chunked responses
+   * the bytes hold the framing as it came, without the last chunk, and `chunks` says where the payload lies.
    */
-  onData(data: Buffer): void;
+  onBody(buffer: Buffer, start: number, end: number, chunks: ChunkRanges | undefined): void;
   onEnd(): void;
   onError(error: UpstreamError): void;
 }
 
-export type UpstreamFailure =
-  | 'connect_failed'
-  | 'connect_timeout'
-  | 'disconnected'
-  | 'stale'
-  | 'bad_response'
-  | 'truncated';
+/**
+ * `connect_failed`, `connect_timeout`: nothing was sent. `disconnected`: closed before a complete head. `truncated`: closed
+ * inside the body. `bad_response`: not HTTP as we accept it.
+ */
+export type UpstreamFailure = 'connect_failed' | 'connect_timeout' | 'disconnected' | 'bad_response' | 'truncated';
 
 export class UpstreamError extends Error {
   readonly reason: UpstreamFailure;
@@ -52,17 +59,19 @@ export class UpstreamError extends Error {
 }
 
 export interface Exchange {
-  /** Stop at once: closes the socket, so that the engine notices. */
+  /** Stops at once and closes the socket, which is how an engine learns that nobody waits any more. */
   abort(): void;
   pause(): void;
   resume(): void;
 }
 
 export interface UpstreamPool {
-  send(request: UpstreamRequest, handler: UpstreamHandler): Exchange;
-  /** Lets open exchanges finish, closes idle sockets now. */
-  close(): Promise<void>;
+  /** `connectTimeout` in ms; 0 = the system's own. */
+  send(request: UpstreamRequest, handler: UpstreamHandler, connectTimeout: number): Exchange;
+  /** Closes idle sockets now and the others when their exchange ends. */
+  close(): void;
   /** Cuts everything. */
   destroy(): void;
+  /** Sockets now open, idle ones too. */
   readonly open: number;
 }

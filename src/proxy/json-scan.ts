@@ -1,0 +1,221 @@
+/**
+ * Finds the top-level members of a JSON object in its raw bytes, without building a value: JSON.parse of a 220 KB prompt
+ * takes 1.6–3 ms of the event loop, this some 0.1 ms, and the bytes go on to the engine as they came anyway.
+ *
+ * It checks the grammar of RFC 8259 but for what is inside strings (escapes, control characters) and inside numbers: the
+ * engine checks those again, and neither can move a member border. Nesting is bounded before anything recursive sees it:
+ * 10 MB of `[` blocked an event loop for 1.5 s.
+ */
+export const MAX_DEPTH = 128;
+
+export type ScanFault =
+  | { readonly fault: 'invalid_json'; readonly at: number; readonly detail: string }
+  | { readonly fault: 'not_an_object' }
+  | { readonly fault: 'too_deep' }
+  | { readonly fault: 'duplicate_key'; readonly key: string };
+
+/** Top-level members in order: `keys[i]`'s value lies at [starts[i], ends[i]). */
+export class JsonMembers {
+  readonly body: Buffer;
+  readonly keys: string[] = [];
+  readonly starts: number[] = [];
+  readonly ends: number[] = [];
+
+  constructor(body: Buffer) {
+    this.body = body;
+  }
+
+  range(key: string): readonly [start: number, end: number] | undefined {
+    const index = this.keys.indexOf(key);
+    return index < 0 ? undefined : [this.starts[index]!, this.ends[index]!];
+  }
+
+  /** The parsed value of a small member; undefined when it is absent or not valid JSON after all. */
+  value(key: string): unknown {
+    const range = this.range(key);
+    if (range === undefined) return undefined;
+    try {
+      return JSON.parse(this.body.toString('utf8', range[0], range[1]));
+    } catch {
+      return undefined;
+    }
+  }
+}
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const COMMA = 0x2c;
+const COLON = 0x3a;
+const OPEN_BRACE = 0x7b;
+const CLOSE_BRACE = 0x7d;
+const OPEN_BRACKET = 0x5b;
+const CLOSE_BRACKET = 0x5d;
+
+const VALUE = 0;
+const VALUE_OR_CLOSE = 1;
+const KEY = 2;
+const KEY_OR_CLOSE = 3;
+const AFTER_VALUE = 4;
+
+/** Bytes of white space between tokens, and bytes that may stand in numbers and in true, false, null. */
+const CLASS = new Uint8Array(256);
+for (const byte of Buffer.from(' \t\r\n')) CLASS[byte] = 1;
+for (const byte of Buffer.from('+-.0123456789eE')) CLASS[byte] = 2;
+
+const LITERALS = ['true', 'false', 'null'];
+const NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
+/** Is 1 at depth n when the container there is an object. Shared: a scan is synchronous. */
+const isObject = new Uint8Array(MAX_DEPTH + 1);
+
+/** Scans the whole body once. */
+export function scanMembers(body: Buffer): JsonMembers | ScanFault {
+  const end = body.length;
+  let at = skipSpace(body, 0);
+  // A byte order mark is not JSON, though some clients send it.
+  if (at === end) return invalid(at, 'it is empty');
+  if (body[at] !== OPEN_BRACE) return nonObject(body, at);
+  const members = new JsonMembers(body);
+  let depth = 1;
+  isObject[1] = 1;
+  let state = KEY_OR_CLOSE;
+  let memberStart = -1;
+  at++;
+  while (depth > 0) {
+    while (at < end && CLASS[body[at]!] === 1) at++;
+    if (at >= end) return invalid(at, 'it ends early');
+    const byte = body[at]!;
+    if (state === AFTER_VALUE) {
+      if (byte === COMMA) {
+        if (depth === 1) members.ends.push(memberEnd(body, at));
+        state = isObject[depth] === 1 ? KEY : VALUE;
+      } else if (byte === (isObject[depth] === 1 ? CLOSE_BRACE : CLOSE_BRACKET)) {
+        if (depth === 1) members.ends.push(memberEnd(body, at));
+        depth--;
+      } else return invalid(at, 'a comma or a closing bracket is missing');
+      at++;
+    } else if (state === KEY || state === KEY_OR_CLOSE) {
+      if (byte === CLOSE_BRACE && state === KEY_OR_CLOSE) {
+        depth--;
+        at++;
+        state = AFTER_VALUE;
+        continue;
+      }
+      if (byte !== QUOTE) return invalid(at, 'a member name is missing');
+      const close = stringEnd(body, at + 1);
+      if (close < 0) return invalid(at, 'a string does not end');
+      if (depth === 1) {
+        const key = keyText(body, at, close);
+        if (key === undefined) return invalid(at, 'a member name is malformed');
+        if (members.keys.includes(key)) return { fault: 'duplicate_key', key };
+        members.keys.push(key);
+      }
+      at = skipSpace(body, close + 1);
+      if (body[at] !== COLON) return invalid(at, 'a colon is missing');
+      at = skipSpace(body, at + 1);
+      if (depth === 1) {
+        memberStart = at;
+        members.starts.push(memberStart);
+      }
+      state = VALUE;
+    } else if (byte === QUOTE) {
+      const close = stringEnd(body, at + 1);
+      if (close < 0) return invalid(at, 'a string does not end');
+      at = close + 1;
+      state = AFTER_VALUE;
+    } else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) {
+      if (++depth > MAX_DEPTH) return { fault: 'too_deep' };
+      isObject[depth] = byte === OPEN_BRACE ? 1 : 0;
+      state = byte === OPEN_BRACE ? KEY_OR_CLOSE : VALUE_OR_CLOSE;
+      at++;
+    } else if (byte === CLOSE_BRACKET && state === VALUE_OR_CLOSE) {
+      depth--;
+      at++;
+      state = AFTER_VALUE;
+    } else {
+      const next = scalarEnd(body, at);
+      if (next < 0) return invalid(at, 'a value is missing or malformed');
+      at = next;
+      state = AFTER_VALUE;
+    }
+  }
+  at = skipSpace(body, at);
+  return at === end ? members : invalid(at, 'something follows the object');
+}
+
+function skipSpace(body: Buffer, start: number): number {
+  let at = start;
+  while (at < body.length && CLASS[body[at]!] === 1) at++;
+  return at;
+}
+
+/** White space behind a value is not part of it. */
+function memberEnd(body: Buffer, at: number): number {
+  let end = at;
+  while (CLASS[body[end - 1]!] === 1) end--;
+  return end;
+}
+
+/**
+ * Index of the quote that closes the string which begins at `start`; -1 if none. Short strings byte by byte, long ones by
+ * the native search: each pays where the other is slow.
+ */
+function stringEnd(body: Buffer, start: number): number {
+  const end = body.length;
+  let at = start;
+  for (;;) {
+    const near = Math.min(end, at + 48);
+    while (at < near) {
+      const byte = body[at]!;
+      if (byte === QUOTE) return at;
+      at += byte === BACKSLASH ? 2 : 1;
+    }
+    if (at >= end) return -1;
+    const quote = body.indexOf(QUOTE, at);
+    if (quote < 0) return -1;
+    let slashes = 0;
+    while (quote - 1 - slashes >= at && body[quote - 1 - slashes] === BACKSLASH) slashes++;
+    if (slashes % 2 === 0) return quote;
+    at = quote + 1;
+  }
+}
+
+function scalarEnd(body: Buffer, start: number): number {
+  const first = body[start]!;
+  if (CLASS[first] !== 2 || first === 0x65 || first === 0x45) {
+    for (const literal of LITERALS) {
+      const stop = start + literal.length;
+      if (first === literal.charCodeAt(0) && body.toString('latin1', start, stop) === literal) return stop;
+    }
+    return -1;
+  }
+  let at = start;
+  // Runs of digits are the common case (token arrays); anything else is held against the grammar.
+  while (at < body.length && body[at]! >= 0x30 && body[at]! <= 0x39) at++;
+  if (at > start && CLASS[body[at] ?? 0] !== 2 && (first !== 0x30 || at === start + 1)) return at;
+  while (at < body.length && CLASS[body[at]!] === 2) at++;
+  return NUMBER.test(body.toString('latin1', start, at)) ? at : -1;
+}
+
+function keyText(body: Buffer, open: number, close: number): string | undefined {
+  const raw = body.toString('utf8', open + 1, close);
+  if (!raw.includes('\\')) return raw;
+  try {
+    return JSON.parse(`"${raw}"`) as string;
+  } catch {
+    return undefined;
+  }
+}
+
+function nonObject(body: Buffer, at: number): ScanFault {
+  if (body.length > 65_536) return { fault: 'not_an_object' };
+  try {
+    JSON.parse(body.toString('utf8'));
+    return { fault: 'not_an_object' };
+  } catch {
+    return invalid(at, 'it does not begin with an object');
+  }
+}
+
+function invalid(at: number, detail: string): ScanFault {
+  return { fault: 'invalid_json', at, detail };
+}

@@ -1,0 +1,306 @@
+import { connect, type Socket, type TcpNetConnectOpts } from 'node:net';
+import { connect as connectTls } from 'node:tls';
+import {
+  type Exchange,
+  UpstreamError,
+  type UpstreamFailure,
+  type UpstreamHandler,
+  type UpstreamRequest,
+} from '../../backends/pool.ts';
+import { ChunkScanner } from './chunk-scanner.ts';
+import { MAX_HEAD, type ParsedHead, parseHead } from './response-head.ts';
+
+/**
+ * One read buffer for all connections: libuv fills it and calls back before the next read, so nobody needs their own.
+ * With a buffer and a stream object per response this path costs twice as much per chunk.
+ */
+const READ_BUFFER = Buffer.allocUnsafeSlow(64 * 1024);
+const HEAD_END = Buffer.from('\r\n\r\n');
+
+/** Where a connection connects to, resolved once per backend. */
+export interface Target {
+  readonly host: string;
+  readonly port: number;
+  readonly tls: boolean;
+  /** `Host` header. */
+  readonly authority: string;
+}
+
+/** What the pool wants to hear of its connections. */
+export interface ConnectionOwner {
+  /** The exchange is complete and the connection may carry another. */
+  onIdle(connection: Connection): void;
+  onClosed(connection: Connection): void;
+  /** A reused connection ended before a single byte of response: the engine closed it while idle (uvicorn does after 5 s). */
+  onStale(exchange: SocketExchange): void;
+}
+
+/** One request and its handler, on whichever connection carries them. */
+export class SocketExchange implements Exchange {
+  readonly request: UpstreamRequest;
+  readonly handler: UpstreamHandler;
+  connection: Connection | undefined;
+
+  constructor(request: UpstreamRequest, handler: UpstreamHandler) {
+    this.request = request;
+    this.handler = handler;
+  }
+
+  abort(): void {
+    this.connection?.destroy();
+  }
+
+  pause(): void {
+    this.connection?.pause();
+  }
+
+  resume(): void {
+    this.connection?.resume();
+  }
+}
+
+type Phase = 'idle' | 'head' | 'length' | 'chunked' | 'eof' | 'closed';
+
+/** One HTTP/1.1 connection to a backend, one exchange at a time. */
+export class Connection {
+  readonly #owner: ConnectionOwner;
+  readonly #target: Target;
+  readonly #socket: Socket;
+  readonly #scanner = new ChunkScanner();
+  #phase: Phase = 'idle';
+  #exchange: SocketExchange | undefined;
+  #head: ParsedHead | undefined;
+  /** Start of a head that came in several reads. */
+  #partialHead: Buffer | undefined;
+  #left = 0;
+  #connected = false;
+  #served = 0;
+  #gotBytes = false;
+  #connectTimer: NodeJS.Timeout | undefined;
+  #failure: Error | undefined;
+  /** Monotonic ms since which it is idle. */
+  idleSince = 0;
+
+  constructor(target: Target, owner: ConnectionOwner, connectTimeout: number) {
+    this.#owner = owner;
+    this.#target = target;
+    const options: TcpNetConnectOpts = {
+      host: target.host,
+      port: target.port,
+      noDelay: true,
+      onread: { buffer: READ_BUFFER, callback: (bytes: number) => this.#onRead(bytes) },
+    };
+    this.#socket = target.tls
+      ? connectTls({ ...options, ALPNProtocols: ['http/1.1'], ...(isName(target.host) && { servername: target.host }) })
+      : connect(options);
+    this.#socket.once(target.tls ? 'secureConnect' : 'connect', () => this.#onConnected());
+    this.#socket.on('error', (error) => {
+      this.#failure = error;
+    });
+    this.#socket.on('end', () => this.#onEof());
+    this.#socket.on('close', () => this.#onClose());
+    if (connectTimeout > 0) {
+      this.#connectTimer = setTimeout(() => this.#fail('connect_timeout', 'no connection in time'), connectTimeout);
+    }
+  }
+
+  get busy(): boolean {
+    return this.#exchange !== undefined;
+  }
+
+  /** Head and body leave in one write where the socket allows; before the connection stands, the socket keeps them. */
+  send(exchange: SocketExchange): void {
+    this.#exchange = exchange;
+    exchange.connection = this;
+    const { request, handler } = exchange;
+    this.#phase = 'head';
+    this.#gotBytes = false;
+    const { body } = request;
+    const framing = body === undefined ? '' : `content-length: ${body.length}\r\n`;
+    const head = `${request.method} ${request.path} HTTP/1.1\r\nhost: ${this.#target.authority}\r\n${framing}${request.headerLines}\r\n`;
+    const socket = this.#socket;
+    if (body === undefined || body.length === 0) socket.write(head, 'latin1');
+    else if (body.length < 16_384) {
+      // One small buffer is cheaper than a writev of two.
+      const whole = Buffer.allocUnsafe(head.length + body.length);
+      whole.write(head, 0, 'latin1');
+      body.copy(whole, head.length);
+      socket.write(whole);
+    } else {
+      socket.cork();
+      socket.write(head, 'latin1');
+      socket.write(body);
+      socket.uncork();
+    }
+    if (this.#connected) handler.onConnected?.();
+  }
+
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
+  /** Closes without telling the handler. */
+  destroy(): void {
+    this.#detach();
+    this.#phase = 'closed';
+    clearTimeout(this.#connectTimer);
+    this.#socket.destroy();
+  }
+
+  #onConnected(): void {
+    this.#connected = true;
+    clearTimeout(this.#connectTimer);
+    this.#exchange?.handler.onConnected?.();
+  }
+
+  #onRead(bytes: number): boolean {
+    this.#gotBytes = true;
+    let at = 0;
+    // After the body's end nothing may follow: without a request outstanding those bytes belong to nobody.
+    while (at < bytes) {
+      switch (this.#phase) {
+        case 'head':
+          at = this.#readHead(at, bytes);
+          break;
+        case 'length':
+          at = this.#readLength(at, bytes);
+          break;
+        case 'chunked':
+          at = this.#readChunked(at, bytes);
+          break;
+        case 'eof':
+          this.#exchange!.handler.onBody(READ_BUFFER, at, bytes, undefined);
+          at = bytes;
+          break;
+        default:
+          this.destroy();
+          return false;
+      }
+      if (at < 0) return false;
+    }
+    return true;
+  }
+
+  #readHead(start: number, bytes: number): number {
+    let text: string;
+    let next: number;
+    if (this.#partialHead === undefined) {
+      const end = READ_BUFFER.indexOf(HEAD_END, start);
+      // Beyond `bytes` lies what an earlier read left.
+      if (end < 0 || end + 4 > bytes) return this.#keepPartialHead(start, bytes);
+      text = READ_BUFFER.toString('latin1', start, end);
+      next = end + 4;
+    } else {
+      const known = this.#partialHead.length;
+      const joined = Buffer.concat([this.#partialHead, READ_BUFFER.subarray(start, bytes)]);
+      const end = joined.indexOf(HEAD_END, Math.max(0, known - 3));
+      if (end < 0) return this.#keepPartialHead(start, bytes);
+      text = joined.toString('latin1', 0, end);
+      next = start + end + 4 - known;
+      this.#partialHead = undefined;
+    }
+    if (text.length > MAX_HEAD) return this.#bad('response head is too large');
+    const head = parseHead(text, this.#exchange!.request.method);
+    if (typeof head === 'string') return this.#bad(head);
+    if (head.status === 101) return this.#bad('unsolicited 101');
+    if (head.status < 200) return next;
+    this.#head = head;
+    const exchange = this.#exchange!;
+    exchange.handler.onHead(head);
+    if (this.#exchange !== exchange) return -1;
+    if (head.framing === 'none') return this.#complete(next, bytes);
+    this.#left = head.length;
+    if (head.framing === 'chunked') this.#scanner.reset();
+    this.#phase = head.framing;
+    return next;
+  }
+
+  #keepPartialHead(start: number, bytes: number): number {
+    const piece = READ_BUFFER.subarray(start, bytes);
+    this.#partialHead = Buffer.concat(this.#partialHead ? [this.#partialHead, piece] : [piece]);
+    return this.#partialHead.length > MAX_HEAD ? this.#bad('response head is too large') : bytes;
+  }
+
+  #readLength(start: number, bytes: number): number {
+    const end = Math.min(bytes, start + this.#left);
+    this.#left -= end - start;
+    const exchange = this.#exchange!;
+    exchange.handler.onBody(READ_BUFFER, start, end, undefined);
+    if (this.#exchange !== exchange) return -1;
+    return this.#left === 0 ? this.#complete(end, bytes) : end;
+  }
+
+  #readChunked(start: number, bytes: number): number {
+    const scanner = this.#scanner;
+    const next = scanner.feed(READ_BUFFER, start, bytes);
+    if (next < 0) return this.#bad('malformed chunk');
+    if (scanner.count > 0) {
+      const exchange = this.#exchange!;
+      exchange.handler.onBody(READ_BUFFER, start, scanner.bodyEnd, scanner);
+      if (this.#exchange !== exchange) return -1;
+    }
+    return scanner.done ? this.#complete(next, bytes) : next;
+  }
+
+  /** The response is complete; what follows it in the same read was not asked for, so such a connection is not kept. */
+  #complete(next: number, bytes: number): number {
+    const { handler } = this.#detach()!;
+    this.#served++;
+    if (this.#head!.keepAlive && next === bytes) {
+      this.#phase = 'idle';
+      this.#owner.onIdle(this);
+      handler.onEnd();
+      return next;
+    }
+    this.destroy();
+    handler.onEnd();
+    return -1;
+  }
+
+  /** From here on the exchange can no longer touch this connection, which may carry the next one. */
+  #detach(): SocketExchange | undefined {
+    const exchange = this.#exchange;
+    this.#exchange = undefined;
+    if (exchange !== undefined) exchange.connection = undefined;
+    return exchange;
+  }
+
+  #bad(reason: string): number {
+    this.#fail('bad_response', reason);
+    return -1;
+  }
+
+  #onEof(): void {
+    if (this.#phase === 'eof') {
+      const exchange = this.#detach();
+      this.destroy();
+      exchange?.handler.onEnd();
+    } else this.#socket.destroy();
+  }
+
+  #onClose(): void {
+    clearTimeout(this.#connectTimer);
+    this.#owner.onClosed(this);
+    if (this.#exchange === undefined) return;
+    if (!this.#connected) this.#fail('connect_failed', this.#failure?.message ?? 'could not connect');
+    else if (this.#phase === 'head' && !this.#gotBytes && this.#served > 0) {
+      this.#owner.onStale(this.#detach()!);
+    } else if (this.#phase === 'head') this.#fail('disconnected', this.#failure?.message ?? 'connection closed');
+    else this.#fail('truncated', this.#failure?.message ?? 'connection closed inside the body');
+  }
+
+  #fail(reason: UpstreamFailure, message: string): void {
+    const exchange = this.#detach();
+    this.destroy();
+    exchange?.handler.onError(new UpstreamError(reason, message, { cause: this.#failure }));
+  }
+}
+
+/** SNI takes names only; an address there is a protocol error (RFC 6066 §3). */
+function isName(host: string): boolean {
+  return !/^[\d.]+$/.test(host) && !host.includes(':');
+}
