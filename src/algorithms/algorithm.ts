@@ -76,6 +76,12 @@ export type AlgorithmEvent =
  */
 export interface Algorithm {
   pick(candidates: readonly Candidate[], request: PickRequest): Candidate | undefined;
+  /**
+   * Estimated prompt tokens the candidate must compute for the request, without what its cache is believed to hold. Asked
+   * once per attempt, between `pick` and `dispatched`; the load table carries it in `uncachedTokens` until the first byte
+   * or the attempt's end, whichever comes first, so that it is right for a backend that several routes share.
+   */
+  uncachedTokens?(candidate: Candidate, request: PickRequest): number;
   observe?(event: AlgorithmEvent): void;
 }
 
@@ -84,4 +90,9 @@ export interface AlgorithmContext {
   readonly random: () => number;
   /** Monotonic ms. */
   readonly now: () => number;
+  /**
+   * What algorithms keep beyond a snapshot, by a key of their own: one Map per process, so that routes share what is known
+   * of a backend and a reload forgets nothing. Absent: the algorithm keeps its own.
+   */
+  readonly shared?: Map<string, unknown>;
 }
