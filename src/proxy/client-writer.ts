@@ -1,0 +1,106 @@
+import type { ServerResponse } from 'node:http';
+import type { RelayedHeaders } from './response-headers.ts';
+
+/**
+ * The client's side of a relayed response. Where client and engine both speak chunked HTTP/1.1 the engine's framing goes
+ * through as it came, in one write to the socket: two thirds of the cost of a streamed chunk are saved that way (measured
+ * against `res.write`). Only the last chunk is Node's, so that it knows that the response is over.
+ */
+export class ClientWriter {
+  readonly #response: ServerResponse;
+  #raw = false;
+  #onDrain: (() => void) | undefined;
+
+  constructor(response: ServerResponse) {
+    this.#response = response;
+  }
+
+  /** The client is behind: what is written now is kept in memory until it reads. */
+  get behind(): boolean {
+    return this.#response.socket?.writableNeedDrain ?? this.#response.writableNeedDrain;
+  }
+
+  /** A complete answer, in one write where its size allows. */
+  sendWhole(status: number, headers: RelayedHeaders, body: Buffer): void {
+    this.#head(status, headers, body.length);
+    // A latin1 text joins the head in one write; Node writes a buffer separately.
+    if (body.length <= 16_384) this.#response.end(body.toString('latin1'), 'latin1');
+    else this.#response.end(body);
+  }
+
+  /** Head and first bytes of an answer that follows in pieces; `length` is its content-length, or -1 for chunked. */
+  begin(status: number, headers: RelayedHeaders, length: number): void {
+    const response = this.#response;
+    const { socket } = response;
+    this.#raw =
+      length < 0 && socket !== null && response.req.httpVersionMinor === 1 && response.req.httpVersionMajor === 1;
+    socket?.cork();
+    this.#head(status, headers, length);
+    response.flushHeaders();
+    if (socket !== null) process.nextTick(() => socket.uncork());
+  }
+
+  /** Whether `writeFramed` may be used; otherwise payload goes through `write`. */
+  get framed(): boolean {
+    return this.#raw;
+  }
+
+  /** Whole chunks with their framing. */
+  writeFramed(chunks: Buffer): void {
+    this.#response.socket?.write(chunks);
+  }
+
+  write(payload: Buffer): void {
+    if (!this.#raw) {
+      this.#response.write(payload);
+      return;
+    }
+    const size = `${payload.length.toString(16)}\r\n`;
+    const chunk = Buffer.allocUnsafe(size.length + payload.length + 2);
+    chunk.write(size, 0, 'latin1');
+    payload.copy(chunk, size.length);
+    chunk.write('\r\n', size.length + payload.length, 'latin1');
+    this.#response.socket?.write(chunk);
+  }
+
+  /** Calls back once when the client has read what it was sent. */
+  onceDrained(callback: () => void): void {
+    if (this.#onDrain !== undefined) return;
+    const target = this.#response.socket ?? this.#response;
+    this.#onDrain = () => {
+      this.#onDrain = undefined;
+      callback();
+    };
+    target.once('drain', this.#onDrain);
+  }
+
+  end(): void {
+    this.#forgetDrain();
+    this.#response.end();
+  }
+
+  /** Sends `last`, if any, and cuts: no last chunk, no clean end, since SDKs take a clean end for success. */
+  cut(last?: Buffer): void {
+    this.#forgetDrain();
+    const { socket } = this.#response;
+    if (socket === null || socket.destroyed) return;
+    if (last === undefined) socket.destroy();
+    else {
+      this.write(last);
+      socket.destroySoon();
+    }
+  }
+
+  #head(status: number, headers: RelayedHeaders, length: number): void {
+    const response = this.#response;
+    if (headers.hasDate) response.sendDate = false;
+    if (length >= 0) headers.list.push('content-length', String(length));
+    response.writeHead(status, headers.list);
+  }
+
+  #forgetDrain(): void {
+    if (this.#onDrain === undefined) return;
+    (this.#response.socket ?? this.#response).off('drain', this.#onDrain);
+    this.#onDrain = undefined;
+  }
+}

@@ -1,0 +1,288 @@
+import type { ChunkRanges, Exchange, ResponseHead, UpstreamError, UpstreamHandler } from '../backends/pool.ts';
+import { type ErrorCode, errorType, RouterError } from '../errors.ts';
+import { type ApiKind, errorEvent } from './api-kind.ts';
+import type { ClientWriter } from './client-writer.ts';
+import { EventSplitter, endsEvent } from './event-splitter.ts';
+import { headerValue, type RelayedHeaders, relayedHeaders } from './response-headers.ts';
+import { firstEventError, StreamObserver } from './stream-observer.ts';
+import { parseUsage, type Usage } from './usage.ts';
+
+/** Answers up to this size are held until they are complete: one that breaks off can then still go to another backend. */
+const HOLD = 64 * 1024;
+
+/** An answer of which the client has seen nothing yet. */
+export interface HeldAnswer {
+  readonly status: number;
+  readonly headers: RelayedHeaders;
+  readonly body: Buffer;
+  readonly usage: Usage | undefined;
+  /** Seconds, as the backend asked for. */
+  readonly retryAfter: string | undefined;
+  /** The status stood in the first event of a 200 stream. */
+  readonly inStream: boolean;
+}
+
+/** How an attempt ended. */
+export type AttemptResult =
+  /** Complete and held; whoever reads this sends it or tries elsewhere. */
+  | { readonly type: 'answered'; readonly answer: HeldAnswer }
+  /** Went through to its clean end. */
+  | { readonly type: 'streamed'; readonly status: number; readonly observer: StreamObserver }
+  /** Nothing has reached the client. */
+  | { readonly type: 'failed'; readonly reason: FailureReason }
+  /** The client has part of it, was told by an error event where it can be, and was cut off. */
+  | { readonly type: 'broken'; readonly reason: FailureReason; readonly status: number }
+  /** The client left; the backend's work is aborted. */
+  | { readonly type: 'left' };
+
+export type FailureReason =
+  | UpstreamError['reason']
+  | 'first_byte_timeout'
+  | 'idle_timeout'
+  | 'total_timeout'
+  | 'incomplete_stream'
+  | 'moved'
+  | 'shutdown';
+
+/** Calls on the hot path; `now` and spans are monotonic ms. */
+export interface RelayHooks {
+  now(): number;
+  onFirstByte(now: number): void;
+  /** Another piece of a stream, `sinceLast` after the one before. */
+  onPiece(sinceLast: number): void;
+}
+
+/**
+ * Carries one attempt's response from the backend to the client.
+ *
+ *   waiting ─head─► holding ─(complete)────────────► answered
+ *      │               ├─(first event, first byte)─► streaming ─► streamed
+ *      └──── failure ──┴──► failed                      └─ failure ─► broken
+ *
+ * Nothing goes to the client in `waiting` and `holding`: vLLM sends the head of a stream milliseconds after the request, long
+ * before prefill, so all of prefill stays retryable.
+ */
+export class Relay implements UpstreamHandler {
+  readonly #client: ClientWriter;
+  readonly #kind: ApiKind;
+  readonly #requestId: string;
+  readonly #hooks: RelayHooks;
+  readonly #settle: (result: AttemptResult) => void;
+  readonly #splitter = new EventSplitter();
+  readonly observer: StreamObserver;
+  #exchange: Exchange | undefined;
+  #head: ResponseHead | undefined;
+  #headers: RelayedHeaders | undefined;
+  #events = false;
+  #held: Buffer[] = [];
+  #heldBytes = 0;
+  #settled = false;
+  streaming = false;
+  /** Monotonic ms of the last byte from the backend; of the start before any. */
+  lastByteAt: number;
+  /** Bytes of body that went to the client. */
+  bytes = 0;
+
+  constructor(
+    client: ClientWriter,
+    kind: ApiKind,
+    requestId: string,
+    hooks: RelayHooks,
+    settle: (result: AttemptResult) => void,
+  ) {
+    this.#client = client;
+    this.#kind = kind;
+    this.#requestId = requestId;
+    this.#hooks = hooks;
+    this.#settle = settle;
+    this.observer = new StreamObserver(kind);
+    this.lastByteAt = hooks.now();
+  }
+
+  /** The exchange this relay may pause and abort; to be given right after sending. */
+  attach(exchange: Exchange): void {
+    this.#exchange = exchange;
+  }
+
+  onHead(head: ResponseHead): void {
+    this.#head = head;
+    this.#headers = relayedHeaders(head.rawHeaders, this.#requestId);
+    this.#events = head.status < 300 && this.#headers.contentType.startsWith('text/event-stream');
+  }
+
+  onBody(buffer: Buffer, start: number, end: number, chunks: ChunkRanges | undefined): void {
+    const now = this.#hooks.now();
+    if (this.streaming) {
+      this.#hooks.onPiece(now - this.lastByteAt);
+      this.lastByteAt = now;
+      this.#forward(buffer, start, end, chunks);
+      return;
+    }
+    this.lastByteAt = now;
+    if (this.#heldBytes === 0) this.#hooks.onFirstByte(now);
+    this.#hold(buffer, start, end, chunks);
+    if (this.#events) this.#tryFirstEvent();
+    else if (this.#heldBytes > HOLD || !this.#mayHold()) this.#begin(Buffer.concat(this.#held));
+  }
+
+  onEnd(): void {
+    const head = this.#head!;
+    if (!this.streaming) {
+      const body = this.#held.length === 1 ? this.#held[0]! : Buffer.concat(this.#held);
+      if (this.#events) this.#finish({ type: 'failed', reason: 'incomplete_stream' });
+      else this.#finish({ type: 'answered', answer: this.#answer(head, body) });
+      return;
+    }
+    const rest = this.#splitter.rest();
+    if (rest.length > 0) this.#write(rest);
+    if (this.#events && !this.observer.complete && !this.observer.failed) {
+      this.#break('incomplete_stream');
+      return;
+    }
+    this.#client.end();
+    this.#finish({ type: 'streamed', status: head.status, observer: this.observer });
+  }
+
+  onError(error: UpstreamError): void {
+    this.fail(error.reason);
+  }
+
+  /** Ends the attempt from outside: a time-out, a dead backend, the drain's end. */
+  fail(reason: FailureReason): void {
+    if (this.#settled) return;
+    this.#exchange?.abort();
+    if (this.streaming) this.#break(reason);
+    else this.#finish({ type: 'failed', reason });
+  }
+
+  /** The client is gone: the engine must stop working for it at once. */
+  leave(): void {
+    if (this.#settled) return;
+    this.#exchange?.abort();
+    this.#finish({ type: 'left' });
+  }
+
+  #mayHold(): boolean {
+    const head = this.#head!;
+    if (head.status >= 400) return true;
+    if (head.framing === 'length' && head.length > HOLD) return false;
+    return head.framing === 'length' || this.#headers!.contentType.startsWith('application/json');
+  }
+
+  #hold(buffer: Buffer, start: number, end: number, chunks: ChunkRanges | undefined): void {
+    for (const piece of payloads(buffer, start, end, chunks)) {
+      this.#held.push(piece);
+      this.#heldBytes += piece.length;
+    }
+  }
+
+  #tryFirstEvent(): void {
+    if (this.#held.length > 1) this.#held = [Buffer.concat(this.#held)];
+    const held = this.#held[0]!;
+    const boundary = held.lastIndexOf('\n\n');
+    if (boundary < 0 && held.lastIndexOf('\r\n\r\n') < 0 && held.length <= HOLD) return;
+    const error = firstEventError(held);
+    if (error === undefined) {
+      this.#begin(held);
+      return;
+    }
+    this.#exchange?.abort();
+    const status = typeof error.code === 'number' && error.code >= 400 && error.code < 600 ? error.code : 500;
+    const headers = relayedHeaders(['content-type', 'application/json'], this.#requestId);
+    const body = Buffer.from(JSON.stringify({ error }));
+    this.#finish({
+      type: 'answered',
+      answer: { status, headers, body, usage: undefined, retryAfter: undefined, inStream: true },
+    });
+  }
+
+  #begin(first: Buffer): void {
+    const head = this.#head!;
+    this.streaming = true;
+    this.#held = [];
+    this.#client.begin(head.status, this.#headers!, head.framing === 'length' ? head.length : -1);
+    if (this.#events) this.#writeEvents(first);
+    else this.#write(first);
+    this.#throttle();
+  }
+
+  #forward(buffer: Buffer, start: number, end: number, chunks: ChunkRanges | undefined): void {
+    const passable = chunks?.whole === true && this.#client.framed && this.#splitter.empty;
+    if (passable && (!this.#events || endsEvent(buffer, chunks.offsets[chunks.count - 1]!))) {
+      const framed = Buffer.allocUnsafe(end - start);
+      buffer.copy(framed, 0, start, end);
+      if (this.#events) this.observer.observe(framed);
+      this.bytes += framed.length;
+      this.#client.writeFramed(framed);
+    } else {
+      for (const piece of payloads(buffer, start, end, chunks)) {
+        if (this.#events) this.#writeEvents(piece);
+        else this.#write(piece);
+      }
+    }
+    this.#throttle();
+  }
+
+  /** Only whole events go out, so that an error event that must follow stands on its own. */
+  #writeEvents(piece: Buffer): void {
+    const whole = this.#splitter.push(piece);
+    if (whole === undefined) return;
+    this.observer.observe(whole);
+    this.#write(whole);
+  }
+
+  #write(payload: Buffer): void {
+    this.bytes += payload.length;
+    this.#client.write(payload);
+  }
+
+  /** Back-pressure: what a slow client has not read stays at the engine. */
+  #throttle(): void {
+    if (!this.#client.behind) return;
+    this.#exchange?.pause();
+    this.#client.onceDrained(() => this.#exchange?.resume());
+  }
+
+  #break(reason: FailureReason): void {
+    const code = BROKEN[reason] ?? 'stream_interrupted';
+    // An engine's own error event has told the client already.
+    const tell = this.#events && !this.observer.failed;
+    this.#client.cut(tell ? errorEvent(this.#kind, { ...describe(code), code }) : undefined);
+    this.#finish({ type: 'broken', reason, status: this.#head!.status });
+  }
+
+  #answer(head: ResponseHead, body: Buffer): HeldAnswer {
+    const usage = head.status < 300 && this.#kind !== 'other' ? parseUsage(body) : undefined;
+    const retryAfter = headerValue(head.rawHeaders, 'retry-after');
+    return { status: head.status, headers: this.#headers!, body, usage, retryAfter, inStream: false };
+  }
+
+  #finish(result: AttemptResult): void {
+    if (this.#settled) return;
+    this.#settled = true;
+    this.#settle(result);
+  }
+}
+
+/** What a client reads in the error event of a broken stream; anything not named is `stream_interrupted`. */
+const BROKEN: Partial<Record<FailureReason, ErrorCode>> = {
+  idle_timeout: 'stream_timeout',
+  total_timeout: 'stream_timeout',
+  incomplete_stream: 'incomplete_stream',
+  shutdown: 'server_shutting_down',
+};
+
+function describe(code: ErrorCode): { message: string; type: string } {
+  const error = new RouterError(code);
+  return { message: error.message, type: errorType(error.status) };
+}
+
+/** Copies of the payload: the buffer is the socket's and is written over by the next read. */
+function payloads(buffer: Buffer, start: number, end: number, chunks: ChunkRanges | undefined): Buffer[] {
+  if (chunks === undefined) return [Buffer.from(buffer.subarray(start, end))];
+  const pieces: Buffer[] = [];
+  for (let index = 0; index < chunks.count; index += 2) {
+    pieces.push(Buffer.from(buffer.subarray(chunks.offsets[index]!, chunks.offsets[index + 1]!)));
+  }
+  return pieces;
+}
