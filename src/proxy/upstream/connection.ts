@@ -151,6 +151,12 @@ export class Connection {
     this.#socket.destroy();
   }
 
+  /** Closes and lets the handler know. */
+  cut(): void {
+    if (this.#exchange === undefined) this.destroy();
+    else this.#fail(this.#phase === 'head' ? 'disconnected' : 'truncated', 'the backend was given up');
+  }
+
   #onConnected(): void {
     this.#connected = true;
     clearTimeout(this.#connectTimer);

@@ -51,7 +51,7 @@ export class SocketPool implements UpstreamPool, ConnectionOwner {
 
   destroy(): void {
     this.close();
-    for (const connection of this.#connections) connection.destroy();
+    for (const connection of this.#connections) connection.cut();
   }
 
   onIdle(connection: Connection): void {

@@ -1,0 +1,119 @@
+import { Backend } from './backend.ts';
+import type { BackendSpec } from './backend-spec.ts';
+import type { UpstreamPool } from './pool.ts';
+
+export interface RegistryDeps {
+  readonly createPool: (url: string) => UpstreamPool;
+  /** Monotonic ms. */
+  readonly now: () => number;
+  /** A backend left for good: nothing lists it and nothing runs there. */
+  readonly onRetired?: (backend: Backend) => void;
+  readonly onAdded?: (backend: Backend) => void;
+}
+
+/**
+ * All backends there are, by identity. Sources publish their sets here; a backend that leaves is drained, and is the same
+ * object again when it comes back before its last request has ended.
+ */
+export class BackendRegistry {
+  readonly #deps: RegistryDeps;
+  readonly #backends = new Map<string, Backend>();
+  readonly #bySource = new Map<string, ReadonlySet<string>>();
+  readonly #draining = new Map<string, NodeJS.Timeout | undefined>();
+  readonly #modelsSeen = new Set<string>();
+  /** Grows with every change of the set; caches of candidates compare it. */
+  generation = 0;
+  /** ms that requests on a removed backend may go on. */
+  drain = 600_000;
+
+  constructor(deps: RegistryDeps) {
+    this.#deps = deps;
+  }
+
+  /** Every listed backend, sorted by URL. */
+  get backends(): readonly Backend[] {
+    return [...this.#backends.values()]
+      .filter((backend) => !backend.removed)
+      .sort((a, b) => (a.url < b.url ? -1 : a.url > b.url ? 1 : 0));
+  }
+
+  get(id: string): Backend | undefined {
+    return this.#backends.get(id);
+  }
+
+  byEngineId(engineId: string): Backend | undefined {
+    for (const backend of this.#backends.values()) {
+      if (backend.spec.engineId === engineId && !backend.removed) return backend;
+    }
+    return undefined;
+  }
+
+  /** Some backend has served it at some time: it is missing now, not unknown. */
+  hasSeenModel(model: string): boolean {
+    return this.#modelsSeen.has(model);
+  }
+
+  /** The source's whole set, in place of what it published before. */
+  publish(source: string, specs: readonly BackendSpec[]): void {
+    const before = this.#bySource.get(source) ?? new Set<string>();
+    const after = new Set(specs.map((spec) => spec.id));
+    this.#bySource.set(source, after);
+    for (const spec of specs) this.#put(spec);
+    for (const id of before) if (!after.has(id)) this.#remove(id);
+    this.generation++;
+  }
+
+  /** The source is gone from the config, and what only it listed with it. */
+  removeSource(source: string): void {
+    this.publish(source, []);
+    this.#bySource.delete(source);
+  }
+
+  /** To be called when a request on a removed backend has ended. */
+  released(backend: Backend): void {
+    if (backend.removed && backend.load.inflight === 0) this.#retire(backend);
+  }
+
+  destroy(): void {
+    for (const timer of this.#draining.values()) clearTimeout(timer);
+    for (const backend of this.#backends.values()) backend.pool.destroy();
+  }
+
+  #put(spec: BackendSpec): void {
+    for (const model of spec.models) this.#modelsSeen.add(model.id);
+    const known = this.#backends.get(spec.id);
+    if (known === undefined || known.url !== spec.url) {
+      if (known !== undefined) this.#retire(known);
+      const backend = new Backend(spec, this.#deps.createPool(spec.url), this.#deps.now());
+      this.#backends.set(spec.id, backend);
+      this.#deps.onAdded?.(backend);
+      return;
+    }
+    clearTimeout(this.#draining.get(spec.id));
+    this.#draining.delete(spec.id);
+    known.removed = false;
+    known.update(spec);
+  }
+
+  #remove(id: string): void {
+    const backend = this.#backends.get(id);
+    if (backend === undefined || this.#listed(id)) return;
+    backend.removed = true;
+    if (backend.load.inflight === 0) this.#retire(backend);
+    else this.#draining.set(id, setTimeout(() => backend.pool.destroy(), this.drain).unref());
+  }
+
+  #listed(id: string): boolean {
+    for (const ids of this.#bySource.values()) if (ids.has(id)) return true;
+    return false;
+  }
+
+  #retire(backend: Backend): void {
+    clearTimeout(this.#draining.get(backend.id));
+    this.#draining.delete(backend.id);
+    if (this.#backends.get(backend.id) === backend) this.#backends.delete(backend.id);
+    backend.removed = true;
+    backend.pool.close();
+    this.#deps.onRetired?.(backend);
+  }
+}

@@ -1,0 +1,74 @@
+import type { Backend } from '../backends/backend.ts';
+import type { BackendRegistry } from '../backends/registry.ts';
+import type { RouteConfig } from '../config/config.ts';
+
+/** The backends of one route that serve one model, sorted by URL, and the last subset that was available. */
+interface CandidateSet {
+  readonly all: readonly Backend[];
+  available: readonly Backend[];
+}
+
+/**
+ * Who may serve a request of one route. The list per model is built once per change of the backend set; a request then costs
+ * one pass over it, and none of the arrays is new as long as the set is the same, so that algorithms can key state by it.
+ */
+export class Candidates {
+  readonly #registry: BackendRegistry;
+  readonly #from: ReadonlySet<string>;
+  readonly #where: readonly (readonly [label: string, value: string])[];
+  readonly #byModel = new Map<string, CandidateSet>();
+  #generation = -1;
+
+  constructor(registry: BackendRegistry, backends: RouteConfig['backends']) {
+    this.#registry = registry;
+    this.#from = new Set(backends.from);
+    this.#where = Object.entries(backends.where);
+  }
+
+  /** Every backend of the route that serves `model`, well or not. */
+  all(model: string): readonly Backend[] {
+    return this.#set(model).all;
+  }
+
+  /**
+   * Those that may get a request now and are not in `tried`. When only breakers and health checks have emptied the set they
+   * are used all the same: a guess about a backend is worth less than the certainty of an error.
+   */
+  available(model: string, tried: readonly Backend[], now: number): readonly Backend[] {
+    const set = this.#set(model);
+    if (tried.length === 0 && set.all.every((backend) => backend.available(now))) return set.all;
+    let available = set.all.filter((backend) => backend.available(now) && !tried.includes(backend));
+    if (available.length === 0) available = set.all.filter((backend) => backend.assignable && !tried.includes(backend));
+    if (tried.length > 0) return available;
+    if (!sameBackends(available, set.available)) set.available = available;
+    return set.available;
+  }
+
+  /** Backends of the route regardless of model, for people and metrics. */
+  members(): readonly Backend[] {
+    return this.#registry.backends.filter((backend) => this.#selects(backend));
+  }
+
+  #set(model: string): CandidateSet {
+    if (this.#generation !== this.#registry.generation) {
+      this.#generation = this.#registry.generation;
+      this.#byModel.clear();
+    }
+    const known = this.#byModel.get(model);
+    if (known !== undefined) return known;
+    const all = this.#registry.backends.filter((backend) => backend.serves(model) && this.#selects(backend));
+    const set: CandidateSet = { all, available: all };
+    // Names that nobody serves come from clients and would fill the map.
+    if (all.length > 0) this.#byModel.set(model, set);
+    return set;
+  }
+
+  #selects(backend: Backend): boolean {
+    const { source, labels } = backend.spec;
+    return this.#from.has(source) && this.#where.every(([label, value]) => labels[label] === value);
+  }
+}
+
+function sameBackends(a: readonly Backend[], b: readonly Backend[]): boolean {
+  return a.length === b.length && a.every((backend, index) => backend === b[index]);
+}
