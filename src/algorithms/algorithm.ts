@@ -16,13 +16,13 @@ export interface Candidate {
 export interface Load {
   /** Attempts now at the backend. */
   readonly inflight: number;
-  /** Attempts ever sent there. */
+  /** Attempts sent there since it was first seen, plus what the least used backend had then: it only breaks ties. */
   readonly processed: number;
   /** Estimated prompt tokens dispatched and still awaiting the first byte, without what its cache is believed to hold. */
   readonly uncachedTokens: number;
   /** The engine's own figures of its last scrape, or undefined when none is fresh. */
   readonly engine: EngineLoad | undefined;
-  /** Attempts sent since that scrape: it does not know them yet. */
+  /** Attempts sent since that scrape: it does not know them yet. Some may have ended already. */
   readonly sinceScrape: number;
 }
 
@@ -31,6 +31,11 @@ export interface EngineLoad {
   readonly waiting: number;
   /** 0..1 */
   readonly kvUsage: number;
+  /**
+   * How many of `running` and `waiting` this router had sent: its in-flight count when the engine was scraped. The rest came
+   * past it, and in-flight now less this is exactly what the scrape does not know. Absent: guessed from `sinceScrape`.
+   */
+  readonly ours?: number;
 }
 
 /** The request as an algorithm sees it: reads are lazy, so that round-robin pays for nothing. */
@@ -71,11 +76,15 @@ export type AlgorithmEvent =
 
 /**
  * Ranks candidates. `pick` is asked again without those already tried, which makes a ranked retry. Candidates come sorted
- * by URL, are never empty, and the array is the same object as long as the set is the same. No clock but `now`, no I/O,
- * randomness only from the `random` given at construction.
+ * by URL, are never empty, and the array is the same object as long as the set (with its URLs and weights) is the same.
+ * No clock but `now`, no I/O, randomness only from the `random` given at construction.
  */
 export interface Algorithm {
-  pick(candidates: readonly Candidate[], request: PickRequest): Candidate | undefined;
+  /**
+   * `full` on a retry: the array of the first attempt, from which the tried ones were taken. Without it the retry's set
+   * counts as a new one: a round-robin then starts a new round for it, and the others behave the same.
+   */
+  pick(candidates: readonly Candidate[], request: PickRequest, full?: readonly Candidate[]): Candidate | undefined;
   /**
    * Estimated prompt tokens the candidate must compute for the request, without what its cache is believed to hold. Asked
    * once per attempt, between `pick` and `dispatched`; the load table carries it in `uncachedTokens` until the first byte
