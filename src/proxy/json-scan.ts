@@ -30,6 +30,15 @@ export class JsonMembers {
     return index < 0 ? undefined : [this.starts[index]!, this.ends[index]!];
   }
 
+  /** The same members in a body where the value at `changed` was replaced by one `shift` bytes longer. */
+  moved(body: Buffer, changed: readonly [start: number, end: number], shift: number): JsonMembers {
+    const moved = new JsonMembers(body);
+    moved.keys.push(...this.keys);
+    moved.starts.push(...this.starts.map((start) => (start > changed[0] ? start + shift : start)));
+    moved.ends.push(...this.ends.map((end) => (end >= changed[1] ? end + shift : end)));
+    return moved;
+  }
+
   /** The parsed value of a small member; undefined when it is absent or not valid JSON after all. */
   value(key: string): unknown {
     const range = this.range(key);

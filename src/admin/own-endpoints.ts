@@ -1,0 +1,76 @@
+import Router from '@koa/router';
+import type { Middleware, ParameterizedContext } from 'koa';
+import type { BackendRegistry } from '../backends/registry.ts';
+import type { ListenerConfig, Service } from '../config/config.ts';
+import { RouterError } from '../errors.ts';
+import { sendJson } from '../pipeline/respond.ts';
+import type { Snapshot } from '../pipeline/snapshot.ts';
+import type { State } from '../pipeline/state.ts';
+import { listModels } from './models.ts';
+
+/** What the router's own endpoints tell of the process. */
+export interface OwnEndpointDeps {
+  readonly registry: BackendRegistry;
+  readonly version: string;
+  /** Wall-clock seconds at which a backend was first seen, for /engines. */
+  readonly backendCreated: (id: string) => number;
+  /** Why requests should not come here now; undefined when ready. */
+  readonly notReady: () => string | undefined;
+  readonly metrics: () => Promise<{ contentType: string; text: string }>;
+  readonly listener: (snapshot: Snapshot) => ListenerConfig;
+}
+
+type Handler = (ctx: ParameterizedContext<State>) => void | Promise<void>;
+
+/** What the router answers itself. A listener that does not serve a group has none of its paths. */
+export function ownEndpoints(deps: OwnEndpointDeps): Middleware<State> {
+  const router = new Router<State>();
+  const get = (service: Service, path: string, handler: Handler) => {
+    router.get(path, (ctx, next) =>
+      deps.listener(ctx.state.snapshot).serve.includes(service) ? handler(ctx as never) : next(),
+    );
+  };
+
+  get('openai', '/v1/models', (ctx) => {
+    sendJson(ctx.res, 200, { object: 'list', data: listModels(deps.registry.backends) });
+  });
+  // vLLM answers 404 here and the SDKs' models.retrieve fails; names hold slashes.
+  get('openai', '/v1/models/{*id}', (ctx) => {
+    const id = decodeURIComponent(ctx.path.slice('/v1/models/'.length));
+    const target = ctx.state.snapshot.aliases.get(id) ?? id;
+    const card = listModels(deps.registry.backends).find((model) => model.id === target);
+    if (card === undefined) throw new RouterError('model_not_found', { model: id.slice(0, 200) });
+    sendJson(ctx.res, 200, card);
+  });
+  get('openai', '/engines', (ctx) => {
+    sendJson(
+      ctx.res,
+      200,
+      deps.registry.backends.map((backend) => ({
+        engine_id: backend.spec.engineId,
+        serving_models: backend.spec.models.map((card) => card.id),
+        created: deps.backendCreated(backend.id),
+      })),
+    );
+  });
+  for (const service of ['openai', 'health'] as const) {
+    get(service, '/version', (ctx) => sendJson(ctx.res, 200, { version: deps.version }));
+  }
+  get('health', '/health', (ctx) => sendJson(ctx.res, 200, { status: 'healthy' }));
+  get('health', '/ready', (ctx) => {
+    const reason = deps.notReady();
+    if (reason !== undefined) throw new RouterError('not_ready', { detail: reason });
+    sendJson(ctx.res, 200, { status: 'ready' });
+  });
+  // The path is configurable and hot, so it is compared at each request.
+  router.get('{*any}', async (ctx, next) => {
+    const { config } = ctx.state.snapshot;
+    if (ctx.path !== config.stats.prometheus.path) return next();
+    if (!deps.listener(ctx.state.snapshot).serve.includes('metrics')) return next();
+    const { contentType, text } = await deps.metrics();
+    ctx.res.writeHead(200, { 'content-type': contentType, 'content-length': Buffer.byteLength(text) });
+    ctx.res.end(text);
+  });
+
+  return router.routes() as unknown as Middleware<State>;
+}

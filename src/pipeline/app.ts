@@ -1,0 +1,124 @@
+import type { RequestListener } from 'node:http';
+import Koa from 'koa';
+import { RouterError } from '../errors.ts';
+import { requestHeaderLines } from '../proxy/request-headers.ts';
+import { authenticate } from './authenticate.ts';
+import { ENDPOINTS } from './endpoints.ts';
+import { forward } from './forward.ts';
+import { guard, notFound } from './guard.ts';
+import { match } from './match.ts';
+import { observe } from './observe.ts';
+import { readBody } from './read-body.ts';
+import { RoutedRequest } from './routed-request.ts';
+import type { PipelineDeps, State } from './state.ts';
+
+/**
+ * One listener's pipeline: guard → enter → observe → authenticate → body → match → forward, for the paths that are forwarded; the
+ * router's own endpoints for everything else.
+ */
+export function createApp(deps: PipelineDeps, own: Koa.Middleware<State>): RequestListener {
+  const app = new Koa<State>();
+  app.use(guard(deps));
+  app.use(enter(deps, own));
+  app.use(observe(deps));
+  app.use(authenticate(deps));
+  app.use(body());
+  app.use(matchModel(deps));
+  app.use(forwardRequest(deps));
+  // Koa's own handler would answer in text/plain; guard has answered everything that reaches it.
+  app.silent = true;
+  return app.callback();
+}
+
+/** Forwarded paths go on; all others are the router's own or nobody's. */
+function enter(deps: PipelineDeps, own: Koa.Middleware<State>): Koa.Middleware<State> {
+  const refuse = notFound();
+  return function enterPipeline(ctx, next) {
+    const { req, res } = ctx;
+    const snapshot = deps.snapshot();
+    ctx.state.snapshot = snapshot;
+    const url = req.url!;
+    const mark = url.indexOf('?');
+    const endpoint = ENDPOINTS.get(mark < 0 ? url : url.slice(0, mark));
+    const listener = deps.listener(snapshot);
+    if (endpoint === undefined || !listener.serve.includes('openai')) {
+      return own(ctx, async () => refuse(ctx, next));
+    }
+    if (req.method !== 'POST') {
+      throw new RouterError(
+        'method_not_allowed',
+        { method: req.method!, allow: 'POST' },
+        { headers: { allow: 'POST' } },
+      );
+    }
+    ctx.state.routed = new RoutedRequest({
+      request: req,
+      response: res,
+      endpoint,
+      query: mark < 0 ? '' : url.slice(mark),
+      id: ctx.state.id,
+      snapshot,
+      listener,
+      startedAt: deps.now(),
+    });
+    return next();
+  };
+}
+
+function body(): Koa.Middleware<State> {
+  return async function readRequestBody(ctx, next) {
+    const routed = ctx.state.routed!;
+    checkEncoding(routed);
+    routed.body = await readBody(ctx.req, routed.listener.maxBodySize);
+    return next();
+  };
+}
+
+const JSON_TYPE = /^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i;
+const FORM_TYPE = /^multipart\/form-data\s*;/i;
+
+/** Nothing is decompressed: no bombs, and the engines take none either. */
+function checkEncoding(routed: RoutedRequest): void {
+  const encoding = routed.headers['content-encoding'];
+  if (encoding !== undefined && encoding !== 'identity') {
+    throw unsupported('Request bodies must not be compressed.');
+  }
+  const type = routed.headers['content-type'];
+  if (routed.endpoint.body === 'json' && type !== undefined && !JSON_TYPE.test(type)) {
+    throw unsupported("The Content-Type must be 'application/json'.");
+  }
+  if (routed.endpoint.body === 'form' && !FORM_TYPE.test(type ?? '')) {
+    throw unsupported("The Content-Type must be 'multipart/form-data'.");
+  }
+}
+
+function unsupported(detail: string): RouterError {
+  return new RouterError('unsupported_media_type', { detail }, { headers: { connection: 'close' } });
+}
+
+function matchModel(deps: PipelineDeps): Koa.Middleware<State> {
+  return function matchRequest(ctx, next) {
+    const routed = ctx.state.routed!;
+    try {
+      match(routed, deps.registry);
+    } finally {
+      // Scalers watch this counter to wake a model up, so requests for one that is missing count too.
+      if (routed.model !== '') deps.telemetry.arrived(routed.model, routed.modelSeen);
+    }
+    return next();
+  };
+}
+
+function forwardRequest(deps: PipelineDeps): Koa.Middleware<State> {
+  return function forwardRouted(ctx) {
+    const routed = ctx.state.routed!;
+    const { socket } = ctx.req;
+    const headerLines = requestHeaderLines(ctx.req, {
+      requestId: routed.id,
+      clientAddress: socket.remoteAddress ?? 'unknown',
+      clientProtocol: 'encrypted' in socket ? 'https' : 'http',
+      dropCredentials: routed.listener.auth !== undefined,
+    });
+    return forward(routed, headerLines, deps);
+  };
+}

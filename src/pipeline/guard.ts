@@ -1,0 +1,40 @@
+import type { Middleware } from 'koa';
+import { RouterError } from '../errors.ts';
+import { requestId } from './request-id.ts';
+import { asRouterError, sendError } from './respond.ts';
+import type { PipelineDeps, State } from './state.ts';
+
+/** First and last: gives the request its id, and turns whatever is thrown into an answer. */
+export function guard(deps: PipelineDeps): Middleware<State> {
+  return async function guardRequest(ctx, next) {
+    ctx.respond = false;
+    const { req, res } = ctx;
+    const id = requestId(req.headers['x-request-id']);
+    ctx.state.id = id;
+    // A connection that a drain will close says so, while the client can still choose another.
+    if (deps.draining()) res.setHeader('connection', 'close');
+    try {
+      await next();
+    } catch (thrown) {
+      const error = asRouterError(thrown);
+      if (error.code === 'internal_error') deps.log.error({ err: thrown, request: id }, 'request failed in the router');
+      if (error.headers.connection === 'close') closeAfter(ctx.req);
+      if (!res.writableEnded && !res.destroyed) sendError(res, error, id);
+      ctx.state.error = error.code;
+      deps.telemetry.rejected(error.code);
+    }
+  };
+}
+
+/** Nothing here has this path: exactly what is listed is served. */
+export function notFound(): Middleware<State> {
+  return function refuse(ctx) {
+    throw new RouterError('not_found', { method: ctx.method, path: ctx.path.slice(0, 200) });
+  };
+}
+
+/** The rest of an unread body is not worth reading: the connection ends with the answer. */
+function closeAfter(request: import('node:http').IncomingMessage): void {
+  request.unpipe();
+  request.resume();
+}

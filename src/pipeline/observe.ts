@@ -1,0 +1,21 @@
+import type { Middleware } from 'koa';
+import type { PipelineDeps, State } from './state.ts';
+
+/** Counts a forwarded request and writes its access line once its response is over, however it ended. */
+export function observe(deps: PipelineDeps): Middleware<State> {
+  return async function observeRequest(ctx, next) {
+    const routed = ctx.state.routed!;
+    const { res } = ctx;
+    const { access } = routed.snapshot.config.logging;
+    res.once('close', () => {
+      const elapsed = deps.now() - routed.startedAt;
+      const left = !res.writableFinished && routed.flag === '-';
+      if (left) routed.flag = 'DC';
+      // nginx's 499: the client closed before its answer was complete. Only in logs and metrics, never on the wire.
+      const status = routed.flag === 'DC' && !res.headersSent ? 499 : res.statusCode;
+      deps.telemetry.finished(routed, status, elapsed);
+      if (access) deps.log.access(routed, status, elapsed);
+    });
+    await next();
+  };
+}

@@ -1,0 +1,103 @@
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
+import type { PickRequest } from '../algorithms/algorithm.ts';
+import type { Backend } from '../backends/backend.ts';
+import type { ListenerConfig } from '../config/config.ts';
+import { type ApiKind, apiKind } from '../proxy/api-kind.ts';
+import type { JsonMembers } from '../proxy/json-scan.ts';
+import type { Usage } from '../proxy/usage.ts';
+import type { Endpoint } from './endpoints.ts';
+import type { Route } from './route.ts';
+import type { Snapshot } from './snapshot.ts';
+
+/** Members that hold a prompt, by the API that uses them. */
+const PROMPT_MEMBERS = ['messages', 'prompt', 'input', 'text'];
+
+/** Envoy's response flags, where one fits: why a request ended other than well. */
+export type Flag = '-' | 'UF' | 'UC' | 'UT' | 'SI' | 'UH' | 'UO' | 'DC' | 'UPE' | 'DPE' | 'NR' | 'OM';
+
+/** One forwarded request on its way through the pipeline: what each middleware learns, the next ones read. */
+export class RoutedRequest implements PickRequest {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly endpoint: Endpoint;
+  /** Path without query. */
+  readonly path: string;
+  /** `?…`, or empty. */
+  readonly query: string;
+  readonly kind: ApiKind;
+  readonly id: string;
+  readonly snapshot: Snapshot;
+  readonly listener: ListenerConfig;
+  /** Monotonic ms. */
+  readonly startedAt: number;
+  /** Name of the key the client came with; empty on an open listener. */
+  keyName = '';
+  /** What goes to the backend; the bytes that came, but for an alias. */
+  body: Buffer = EMPTY;
+  members: JsonMembers | undefined;
+  /** As the client asked. */
+  askedModel = '';
+  /** After aliases. */
+  model = '';
+  route: Route | undefined;
+  /** Some backend has served it at some time. */
+  modelSeen = false;
+  /** `?id=`: only this backend. */
+  pinned: Backend | undefined;
+  /** Seen on the way, for the access log and metrics. */
+  backend: Backend | undefined;
+  attempts = 0;
+  ttft = -1;
+  usage: Usage | undefined;
+  flag: Flag = '-';
+  bytes = 0;
+  /** Code of the error the client got, or of what broke the stream. */
+  error = '';
+
+  constructor(init: {
+    request: IncomingMessage;
+    response: ServerResponse;
+    endpoint: Endpoint;
+    query: string;
+    id: string;
+    snapshot: Snapshot;
+    listener: ListenerConfig;
+    startedAt: number;
+  }) {
+    this.request = init.request;
+    this.response = init.response;
+    this.endpoint = init.endpoint;
+    this.path = init.endpoint.path;
+    this.query = init.query;
+    this.kind = apiKind(init.endpoint.path);
+    this.id = init.id;
+    this.snapshot = init.snapshot;
+    this.listener = init.listener;
+    this.startedAt = init.startedAt;
+  }
+
+  get headers(): IncomingHttpHeaders {
+    return this.request.headers;
+  }
+
+  /** The client is gone, or its answer is complete. */
+  get over(): boolean {
+    return this.response.destroyed || this.response.writableEnded;
+  }
+
+  bodyField(name: string): string | undefined {
+    const value = this.members?.value(name);
+    return typeof value === 'string' ? value : typeof value === 'number' ? String(value) : undefined;
+  }
+
+  promptRange(): readonly [start: number, end: number] | undefined {
+    if (this.members === undefined) return undefined;
+    for (const name of PROMPT_MEMBERS) {
+      const range = this.members.range(name);
+      if (range !== undefined) return range;
+    }
+    return undefined;
+  }
+}
+
+const EMPTY = Buffer.alloc(0);
