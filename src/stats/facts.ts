@@ -1,0 +1,48 @@
+/** What an engine says of itself on its `/metrics`, summed over its data-parallel ranks. */
+export interface EngineStats {
+  readonly running: number;
+  readonly waiting: number;
+  /** 0..1, mean of the ranks. */
+  readonly kvUsage: number;
+  /** This router's requests in flight there when it was asked. */
+  readonly ours: number;
+  /** Tokens since the engine's start; undefined where it does not say. */
+  readonly prefixHits: number | undefined;
+  readonly prefixQueries: number | undefined;
+  readonly sleeping: boolean;
+  /** Tokens per block of its KV cache; undefined where it does not say. */
+  readonly blockSize: number | undefined;
+  /** Monotonic ms. */
+  readonly scrapedAt: number;
+}
+
+/** One backend as metrics show it. */
+export interface BackendFacts {
+  /** Its URL: the `server` label. */
+  readonly server: string;
+  /** One word of a closed set: ready, sleeping, ejected, … */
+  readonly state: string;
+  /** May get requests. */
+  readonly healthy: boolean;
+  readonly models: readonly string[];
+  /** Monotonic ms when it was first seen. */
+  readonly since: number;
+  /** Of the last scrape that worked, unless it is too old. */
+  readonly engine: EngineStats | undefined;
+  /** Scrapes that failed since it was first seen. */
+  readonly scrapeFailures: number;
+}
+
+/** Requests that wait in the router for a backend to become free. */
+export interface QueueFacts {
+  readonly route: string;
+  /** One that a backend serves. */
+  readonly model: string;
+  readonly waiting: number;
+}
+
+/** What metrics show and others own; asked once per scrape. */
+export interface RouterFacts {
+  backends(): Iterable<BackendFacts>;
+  queues(): Iterable<QueueFacts>;
+}

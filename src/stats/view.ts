@@ -1,0 +1,56 @@
+import type { BackendFacts, QueueFacts, RouterFacts } from './facts.ts';
+import type { LabelCap } from './label-cap.ts';
+import type { RequestStats } from './request-stats.ts';
+import type { Series } from './series.ts';
+import type { Summary } from './summary.ts';
+
+/** One `server` with all that is known of it now. */
+export interface ServerView {
+  readonly server: string;
+  /** Two backends for as long as a new pod has the address of one that still drains; none when only that one is left. */
+  readonly backends: readonly BackendFacts[];
+  readonly series: readonly Series[];
+  readonly summary: Summary;
+}
+
+/** Everything that one scrape, or one table in the log, shows. */
+export interface View {
+  /** Monotonic ms. */
+  readonly now: number;
+  /** Sorted. */
+  readonly servers: readonly ServerView[];
+  /** Models as labels; those beyond the cap are one. */
+  readonly queues: readonly QueueFacts[];
+}
+
+/** Joins facts and traffic by URL: two entries with the same `server` label would make Prometheus refuse the whole page. */
+export function createView(requests: RequestStats, facts: RouterFacts, now: number): View {
+  const byServer = new Map<string, BackendFacts[]>();
+  for (const backend of facts.backends()) {
+    const known = byServer.get(backend.server);
+    if (known === undefined) byServer.set(backend.server, [backend]);
+    else known.push(backend);
+  }
+  for (const server of requests.servers) if (!byServer.has(server)) byServer.set(server, []);
+  const servers = [...byServer].sort(([a], [b]) => (a < b ? -1 : 1));
+  return {
+    now,
+    servers: servers.map(([server, backends]) => ({
+      server,
+      backends,
+      series: [...requests.of(server)],
+      summary: requests.summary(server, now),
+    })),
+    queues: mergeQueues(facts.queues(), requests.models),
+  };
+}
+
+function mergeQueues(queues: Iterable<QueueFacts>, models: LabelCap): QueueFacts[] {
+  const merged = new Map<string, QueueFacts>();
+  for (const { route, model, waiting } of queues) {
+    const label = models.label(model);
+    const key = `${route}\0${label}`;
+    merged.set(key, { route, model: label, waiting: waiting + (merged.get(key)?.waiting ?? 0) });
+  }
+  return [...merged.values()];
+}
