@@ -9,6 +9,8 @@ export interface ProbeTarget {
   readonly url: string;
   /** Read for every probe, because secrets rotate. */
   readonly authorization?: () => string | undefined;
+  /** Asks this target in its own way; else by `probe` of the options. */
+  readonly probe?: typeof probeModels;
 }
 
 export interface ModelProberOptions {
@@ -20,6 +22,8 @@ export interface ModelProberOptions {
   readonly concurrency?: number;
   /** Called with the first cards of a target and whenever they changed. Must not throw. */
   readonly onCards: (id: string, cards: readonly ModelCard[]) => void;
+  /** Called for each answer, after `onCards`. */
+  readonly onAnswer?: (id: string) => void;
   /** Called for each failed probe; `failures` in a row. */
   readonly onFailure?: (id: string, error: Error, failures: number) => void;
   readonly random?: () => number;
@@ -42,7 +46,7 @@ interface Entry {
  * to 30 s; then every `refresh`. Its last cards stay valid while it fails: only health decides who gets requests.
  */
 export class ModelProber {
-  readonly #options: Required<Omit<ModelProberOptions, 'onFailure'>> & Pick<ModelProberOptions, 'onFailure'>;
+  readonly #options: ModelProberOptions & Required<Pick<ModelProberOptions, 'concurrency' | 'random' | 'probe'>>;
   readonly #entries = new Map<string, Entry>();
   readonly #queue: Entry[] = [];
   #running = 0;
@@ -118,7 +122,7 @@ export class ModelProber {
     let cards: readonly ModelCard[] = [];
     try {
       const { timeout, probe } = this.#options;
-      cards = await probe(target.url, {
+      cards = await (target.probe ?? probe)(target.url, {
         authorization: target.authorization?.(),
         timeout,
         signal: entry.abort.signal,
@@ -139,10 +143,13 @@ export class ModelProber {
     }
     if (failure) {
       this.#options.onFailure?.(target.id, failure, entry.failures);
-    } else if (!entry.cards || !sameCards(entry.cards, cards)) {
+      return;
+    }
+    if (!entry.cards || !sameCards(entry.cards, cards)) {
       entry.cards = cards;
       this.#options.onCards(target.id, cards);
     }
+    this.#options.onAnswer?.(target.id);
   }
 
   /** Jitter keeps a thousand backends that came at once, or fell at once, from being asked in step. */
