@@ -1,22 +1,7 @@
 import type { BackendSpec, ModelCard } from './backend-spec.ts';
 import { CircuitBreaker } from './breaker.ts';
+import type { SlotLoad } from './load-table.ts';
 import type { UpstreamPool } from './pool.ts';
-
-/** Figures of one backend's own `/metrics`, of the last scrape that worked. */
-export interface EngineFigures {
-  readonly running: number;
-  readonly waiting: number;
-  readonly kvUsage: number;
-}
-
-/** What algorithms read (`Load` in algorithms/); the attempt loop writes it. */
-export class BackendLoad {
-  inflight = 0;
-  processed = 0;
-  uncachedTokens = 0;
-  sinceScrape = 0;
-  engine: EngineFigures | undefined = undefined;
-}
 
 /** An attempt that runs at a backend, as far as the backend's watchers care. */
 export interface RunningAttempt {
@@ -24,6 +9,8 @@ export interface RunningAttempt {
   /** The client has seen bytes of it. */
   readonly streaming: boolean;
   readonly lastByteAt: number;
+  /** Ends it from outside. */
+  fail(reason: 'moved' | 'shutdown'): void;
 }
 
 /**
@@ -34,7 +21,8 @@ export class Backend {
   readonly id: string;
   readonly url: string;
   readonly pool: UpstreamPool;
-  readonly load = new BackendLoad();
+  /** What algorithms read (`Load` in algorithms/); the attempt loop and the scraper write it. */
+  readonly load: SlotLoad;
   readonly breaker = new CircuitBreaker();
   readonly attempts = new Set<RunningAttempt>();
   /** Monotonic ms when it was first seen. */
@@ -46,10 +34,11 @@ export class Backend {
   removed = false;
   #models = new Map<string, ModelCard>();
 
-  constructor(spec: BackendSpec, pool: UpstreamPool, now: number) {
+  constructor(spec: BackendSpec, pool: UpstreamPool, load: SlotLoad, now: number) {
     this.id = spec.id;
     this.url = spec.url;
     this.pool = pool;
+    this.load = load;
     this.since = now;
     this.spec = spec;
     this.update(spec);

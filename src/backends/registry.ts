@@ -1,5 +1,6 @@
 import { Backend } from './backend.ts';
 import type { BackendSpec } from './backend-spec.ts';
+import { LoadTable } from './load-table.ts';
 import type { UpstreamPool } from './pool.ts';
 
 export interface RegistryDeps {
@@ -11,6 +12,9 @@ export interface RegistryDeps {
   readonly onAdded?: (backend: Backend) => void;
 }
 
+/** Slots of the load table; 56 bytes each. */
+const MAX_BACKENDS = 16_384;
+
 /**
  * All backends there are, by identity. Sources publish their sets here; a backend that leaves is drained, and is the same
  * object again when it comes back before its last request has ended.
@@ -21,6 +25,7 @@ export class BackendRegistry {
   readonly #bySource = new Map<string, ReadonlySet<string>>();
   readonly #draining = new Map<string, NodeJS.Timeout | undefined>();
   readonly #modelsSeen = new Set<string>();
+  readonly #loads = new LoadTable(MAX_BACKENDS);
   /** Grows with every change of the set; caches of candidates compare it. */
   generation = 0;
   /** ms that requests on a removed backend may go on. */
@@ -84,7 +89,7 @@ export class BackendRegistry {
     const known = this.#backends.get(spec.id);
     if (known === undefined || known.url !== spec.url) {
       if (known !== undefined) this.#retire(known);
-      const backend = new Backend(spec, this.#deps.createPool(spec.url), this.#deps.now());
+      const backend = new Backend(spec, this.#deps.createPool(spec.url), this.#loads.allocate(), this.#deps.now());
       this.#backends.set(spec.id, backend);
       this.#deps.onAdded?.(backend);
       return;
@@ -100,7 +105,7 @@ export class BackendRegistry {
     if (backend === undefined || this.#listed(id)) return;
     backend.removed = true;
     if (backend.load.inflight === 0) this.#retire(backend);
-    else this.#draining.set(id, setTimeout(() => backend.pool.destroy(), this.drain).unref());
+    else this.#draining.set(id, setTimeout(() => cutOff(backend), this.drain).unref());
   }
 
   #listed(id: string): boolean {
@@ -114,6 +119,13 @@ export class BackendRegistry {
     if (this.#backends.get(backend.id) === backend) this.#backends.delete(backend.id);
     backend.removed = true;
     backend.pool.close();
+    this.#loads.free(backend.load);
     this.#deps.onRetired?.(backend);
   }
+}
+
+/** The time for open requests on a removed backend is over. */
+function cutOff(backend: Backend): void {
+  for (const attempt of backend.attempts) attempt.fail('moved');
+  backend.pool.destroy();
 }

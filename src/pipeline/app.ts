@@ -103,7 +103,7 @@ function matchModel(deps: PipelineDeps): Koa.Middleware<State> {
       match(routed, deps.registry);
     } finally {
       // Scalers watch this counter to wake a model up, so requests for one that is missing count too.
-      if (routed.model !== '') deps.telemetry.arrived(routed.model, routed.modelSeen);
+      if (routed.model !== '') deps.telemetry.arrived(routed);
     }
     return next();
   };

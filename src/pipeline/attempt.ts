@@ -5,7 +5,7 @@ import { type AttemptResult, type FailureReason, Relay, type RelayHooks } from '
 import { withBackendKey } from '../proxy/request-headers.ts';
 import type { Forwarding } from './forward.ts';
 import type { RoutedRequest } from './routed-request.ts';
-import type { AttemptEnd, AttemptTelemetry } from './telemetry.ts';
+import type { AttemptTelemetry } from './telemetry.ts';
 
 /**
  * One try of a request at one backend. It owns the backend's counts for as long as it runs, so that they return to zero however
@@ -26,8 +26,8 @@ export class Attempt implements RunningAttempt, RelayHooks {
     this.backend = backend;
     this.#deps = deps;
     this.startedAt = deps.now();
-    this.#telemetry = deps.telemetry.attempt(backend.url, routed.model);
-    this.#uncachedTokens = routed.route!.algorithm.uncachedTokens?.(backend, routed) ?? 0;
+    this.#telemetry = deps.telemetry.attempt(backend.url, routed.model, this.startedAt);
+    this.#uncachedTokens = Math.round(routed.route!.algorithm.uncachedTokens?.(backend, routed) ?? 0);
   }
 
   get streaming(): boolean {
@@ -36,6 +36,11 @@ export class Attempt implements RunningAttempt, RelayHooks {
 
   get lastByteAt(): number {
     return this.#relay.lastByteAt;
+  }
+
+  /** Waiting for a client that does not read, so silence is not the engine's. */
+  get paused(): boolean {
+    return this.#relay.paused;
   }
 
   run(client: ClientWriter, headerLines: string): Promise<AttemptResult> {
@@ -70,25 +75,22 @@ export class Attempt implements RunningAttempt, RelayHooks {
     return this.#deps.now();
   }
 
-  onFirstByte(now: number): void {
+  onFirstByte(now: number, ofStream: boolean): void {
     this.#firstByteSeen();
-    const elapsed = now - this.startedAt;
     this.routed.ttft = now - this.routed.startedAt;
-    this.#telemetry.firstByte(elapsed);
+    if (ofStream) this.#telemetry.firstToken(now);
     this.routed.route!.algorithm.observe?.({ type: 'first-byte', request: this.routed, candidate: this.backend });
   }
 
-  onPiece(sinceLast: number): void {
-    this.#telemetry.piece(sinceLast);
+  onPiece(now: number): void {
+    this.#telemetry.token(now);
   }
 
   #begin(): void {
     const { routed, backend } = this;
     const { load } = backend;
-    load.inflight++;
-    load.processed++;
-    load.sinceScrape++;
-    load.uncachedTokens += this.#uncachedTokens;
+    load.dispatched();
+    load.addUncached(this.#uncachedTokens);
     backend.attempts.add(this);
     backend.breaker.dispatched();
     routed.attempts++;
@@ -101,7 +103,7 @@ export class Attempt implements RunningAttempt, RelayHooks {
     const now = this.#deps.now();
     const beforeFirstByte = this.#awaitsFirstByte;
     this.#firstByteSeen();
-    backend.load.inflight--;
+    backend.load.finished();
     backend.attempts.delete(this);
     backend.breaker.record(outcomeOf(result), now, routed.route!.config.circuitBreaker);
     routed.bytes += this.#relay.bytes;
@@ -117,27 +119,25 @@ export class Attempt implements RunningAttempt, RelayHooks {
         cachedTokens,
       });
     }
-    const end = describeEnd(result);
+    const failure = failureOf(result);
     routed.route!.algorithm.observe?.({
       type: 'finished',
       request: routed,
       candidate: backend,
-      ok: end.result === 'success',
+      ok: failure === undefined,
       beforeFirstByte,
     });
-    this.#telemetry.ended({
-      ...end,
-      elapsed: now - this.startedAt,
-      promptTokens: usage?.promptTokens ?? 0,
-      completionTokens: usage?.completionTokens ?? 0,
-    });
+    if (usage !== undefined) this.#telemetry.usage(usage.promptTokens, usage.completionTokens);
+    if (failure === undefined) this.#telemetry.finished(now, 'success');
+    else if (failure === ABORTED) this.#telemetry.finished(now, 'aborted');
+    else this.#telemetry.failed(now, failure);
     this.#deps.registry.released(backend);
   }
 
   #firstByteSeen(): void {
     if (!this.#awaitsFirstByte) return;
     this.#awaitsFirstByte = false;
-    this.backend.load.uncachedTokens -= this.#uncachedTokens;
+    this.backend.load.addUncached(-this.#uncachedTokens);
   }
 }
 
@@ -159,20 +159,20 @@ function outcomeOf(result: AttemptResult): Outcome {
   }
 }
 
-function describeEnd(result: AttemptResult): Pick<AttemptEnd, 'result' | 'reason'> {
+const ABORTED = 'aborted';
+
+/** Undefined for success, ABORTED where somebody stopped it on purpose, else the reason as metrics name it. */
+function failureOf(result: AttemptResult): string | undefined {
   switch (result.type) {
-    case 'answered': {
-      const { status } = result.answer;
-      if (status < 400) return { result: 'success', reason: '' };
-      return status < 500 ? { result: 'client_error', reason: '' } : { result: 'error', reason: `status_${status}` };
-    }
+    case 'answered':
+      return result.answer.status < 400 ? undefined : `status_${result.answer.status}`;
     case 'streamed':
-      if (result.observer.failed) return { result: 'error', reason: 'error_event' };
-      return { result: result.observer.aborted ? 'aborted' : 'success', reason: '' };
+      if (result.observer.failed) return 'error_event';
+      return result.observer.aborted ? ABORTED : undefined;
     case 'left':
-      return { result: 'left', reason: '' };
+      return ABORTED;
     default:
-      return { result: result.type, reason: result.reason };
+      return result.reason;
   }
 }
 

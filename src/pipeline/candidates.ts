@@ -5,6 +5,7 @@ import type { RouteConfig } from '../config/config.ts';
 /** The backends of one route that serve one model, sorted by URL, and the last subset that was available. */
 interface CandidateSet {
   readonly all: readonly Backend[];
+  readonly weights: readonly number[];
   available: readonly Backend[];
 }
 
@@ -16,7 +17,8 @@ export class Candidates {
   readonly #registry: BackendRegistry;
   readonly #from: ReadonlySet<string>;
   readonly #where: readonly (readonly [label: string, value: string])[];
-  readonly #byModel = new Map<string, CandidateSet>();
+  #byModel = new Map<string, CandidateSet>();
+  #before = new Map<string, CandidateSet>();
   #generation = -1;
 
   constructor(registry: BackendRegistry, backends: RouteConfig['backends']) {
@@ -40,7 +42,7 @@ export class Candidates {
     let available = set.all.filter((backend) => backend.available(now) && !tried.includes(backend));
     if (available.length === 0) available = set.all.filter((backend) => backend.assignable && !tried.includes(backend));
     if (tried.length > 0) return available;
-    if (!sameBackends(available, set.available)) set.available = available;
+    if (!sameItems(available, set.available)) set.available = available;
     return set.available;
   }
 
@@ -52,12 +54,16 @@ export class Candidates {
   #set(model: string): CandidateSet {
     if (this.#generation !== this.#registry.generation) {
       this.#generation = this.#registry.generation;
-      this.#byModel.clear();
+      this.#before = this.#byModel;
+      this.#byModel = new Map();
     }
     const known = this.#byModel.get(model);
     if (known !== undefined) return known;
     const all = this.#registry.backends.filter((backend) => backend.serves(model) && this.#selects(backend));
-    const set: CandidateSet = { all, available: all };
+    const weights = all.map((backend) => backend.weight);
+    const before = this.#before.get(model);
+    const same = before && sameItems(before.all, all) && sameItems(before.weights, weights);
+    const set: CandidateSet = same ? before : { all, weights, available: all };
     // Names that nobody serves come from clients and would fill the map.
     if (all.length > 0) this.#byModel.set(model, set);
     return set;
@@ -69,6 +75,6 @@ export class Candidates {
   }
 }
 
-function sameBackends(a: readonly Backend[], b: readonly Backend[]): boolean {
-  return a.length === b.length && a.every((backend, index) => backend === b[index]);
+function sameItems<T>(a: readonly T[], b: readonly T[]): boolean {
+  return a.length === b.length && a.every((item, index) => item === b[index]);
 }

@@ -52,10 +52,10 @@ export async function forward(routed: RoutedRequest, headerLines: string, deps: 
       if (last.reason === 'disconnected' && ++deaths >= MAX_DEATHS) throw failure(routed, 'poison_request');
       if (last.reason === 'bad_response' || last.reason === 'total_timeout' || last.reason === 'shutdown') break;
     }
-    if (repeats >= route.config.retry.attempts) break;
     const reason = last.type === 'failed' ? last.reason : `status_${last.answer.status}`;
-    const allowed = route.retryBudget.take(deps.now());
-    deps.telemetry.retried(reason, allowed);
+    const exhausted = repeats >= route.config.retry.attempts;
+    const allowed = !exhausted && route.retryBudget.take(deps.now());
+    deps.telemetry.retried(reason, exhausted ? 'exhausted' : allowed ? 'sent' : 'budget');
     if (!allowed) break;
     repeats++;
     if (repeats > 1) await pause(25 + deps.random() * 225);
@@ -71,7 +71,8 @@ function pick(routed: RoutedRequest, route: Route, tried: readonly Backend[], de
   }
   const candidates = route.candidates.available(routed.model, tried, now);
   if (candidates.length === 0) return undefined;
-  return route.algorithm.pick(candidates, routed) as Backend | undefined;
+  routed.firstCandidates ??= candidates;
+  return route.algorithm.pick(candidates, routed, routed.firstCandidates) as Backend | undefined;
 }
 
 async function run(
@@ -117,6 +118,7 @@ function conclude(routed: RoutedRequest, client: ClientWriter, last: AttemptResu
     case 'broken':
       routed.flag = FLAGS[last.reason];
       routed.error = last.reason;
+      routed.cut = true;
       return;
     case 'failed':
       routed.flag = FLAGS[last.reason];

@@ -49,6 +49,7 @@ function jsonModel(routed: RoutedRequest): NamedModel {
   if (range === undefined) throw new RouterError('missing_model');
   const model = members.value('model');
   if (typeof model !== 'string') throw new RouterError('invalid_model');
+  routed.stream = members.value('stream') === true;
   return { model, range };
 }
 

@@ -13,7 +13,7 @@ export function observe(deps: PipelineDeps): Middleware<State> {
       if (left) routed.flag = 'DC';
       // nginx's 499: the client closed before its answer was complete. Only in logs and metrics, never on the wire.
       const status = routed.flag === 'DC' && !res.headersSent ? 499 : res.statusCode;
-      deps.telemetry.finished(routed, status, elapsed);
+      deps.telemetry.finished(routed, status);
       if (access) deps.log.access(routed, status, elapsed);
     });
     await next();

@@ -47,10 +47,16 @@ export class RoutedRequest implements PickRequest {
   /** Seen on the way, for the access log and metrics. */
   backend: Backend | undefined;
   attempts = 0;
+  /** What the first attempt could choose from; retries leave out the tried ones. */
+  firstCandidates: readonly Backend[] | undefined;
+  /** The body asks for a stream: its first byte comes early, an answer's only with its end. */
+  stream = false;
   ttft = -1;
   usage: Usage | undefined;
   flag: Flag = '-';
   bytes = 0;
+  /** A stream that had begun was cut off. */
+  cut = false;
   /** Code of the error the client got, or of what broke the stream. */
   error = '';
 

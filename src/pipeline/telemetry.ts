@@ -5,29 +5,25 @@ import type { RoutedRequest } from './routed-request.ts';
  * calls are on the hot path; spans are ms.
  */
 export interface Telemetry {
-  /** A request for a model came in; `known` false where no backend has ever served it. */
-  arrived(model: string, known: boolean): void;
-  attempt(server: string, model: string): AttemptTelemetry;
-  retried(reason: string, allowed: boolean): void;
+  /** The request's model is known, and its route where it has one. Each is followed by one `finished`. */
+  arrived(routed: RoutedRequest): void;
+  attempt(server: string, model: string, now: number): AttemptTelemetry;
+  /** One more attempt, or the decision against it. */
+  retried(reason: string, result: 'sent' | 'budget' | 'exhausted'): void;
   /** The client's answer, or what was left of it, is over. */
-  finished(routed: RoutedRequest, status: number, elapsed: number): void;
+  finished(routed: RoutedRequest, status: number): void;
   /** A request refused before it was anybody's. */
   rejected(reason: string): void;
 }
 
-/** One attempt at one backend, under one model. */
+/** One attempt at one backend, under one model. `now` is monotonic ms. */
 export interface AttemptTelemetry {
-  firstByte(elapsed: number): void;
-  /** Another piece of a stream, so long after the one before. */
-  piece(sinceLast: number): void;
-  ended(end: AttemptEnd): void;
-}
-
-export interface AttemptEnd {
-  /** `failed`: before the client saw anything; `broken`: after. */
-  readonly result: 'success' | 'client_error' | 'error' | 'failed' | 'broken' | 'left' | 'aborted';
-  readonly reason: string;
-  readonly elapsed: number;
-  readonly promptTokens: number;
-  readonly completionTokens: number;
+  /** The first event of a stream. */
+  firstToken(now: number): void;
+  /** Another piece of a stream. */
+  token(now: number): void;
+  usage(promptTokens: number, completionTokens: number): void;
+  finished(now: number, outcome: 'success' | 'aborted'): void;
+  /** `reason` is one of a closed set. */
+  failed(now: number, reason: string): void;
 }

@@ -44,12 +44,13 @@ export type FailureReason =
   | 'moved'
   | 'shutdown';
 
-/** Calls on the hot path; `now` and spans are monotonic ms. */
+/** Calls on the hot path; `now` is monotonic ms. */
 export interface RelayHooks {
   now(): number;
-  onFirstByte(now: number): void;
-  /** Another piece of a stream, `sinceLast` after the one before. */
-  onPiece(sinceLast: number): void;
+  /** `ofStream`: it begins a stream of events; otherwise it is part of an answer that comes at once. */
+  onFirstByte(now: number, ofStream: boolean): void;
+  /** Another piece of a stream. */
+  onPiece(now: number): void;
 }
 
 /**
@@ -78,6 +79,8 @@ export class Relay implements UpstreamHandler {
   #heldBytes = 0;
   #settled = false;
   streaming = false;
+  /** Back-pressure holds the backend's bytes. */
+  paused = false;
   /** Monotonic ms of the last byte from the backend; of the start before any. */
   lastByteAt: number;
   /** Bytes of body that went to the client. */
@@ -113,13 +116,13 @@ export class Relay implements UpstreamHandler {
   onBody(buffer: Buffer, start: number, end: number, chunks: ChunkRanges | undefined): void {
     const now = this.#hooks.now();
     if (this.streaming) {
-      this.#hooks.onPiece(now - this.lastByteAt);
+      this.#hooks.onPiece(now);
       this.lastByteAt = now;
       this.#forward(buffer, start, end, chunks);
       return;
     }
     this.lastByteAt = now;
-    if (this.#heldBytes === 0) this.#hooks.onFirstByte(now);
+    if (this.#heldBytes === 0) this.#hooks.onFirstByte(now, this.#events);
     this.#hold(buffer, start, end, chunks);
     if (this.#events) this.#tryFirstEvent();
     else if (this.#heldBytes > HOLD || !this.#mayHold()) this.#begin(Buffer.concat(this.#held));
@@ -239,8 +242,14 @@ export class Relay implements UpstreamHandler {
   /** Back-pressure: what a slow client has not read stays at the engine. */
   #throttle(): void {
     if (!this.#client.behind) return;
+    if (this.paused) return;
+    this.paused = true;
     this.#exchange?.pause();
-    this.#client.onceDrained(() => this.#exchange?.resume());
+    this.#client.onceDrained(() => {
+      this.paused = false;
+      this.lastByteAt = this.#hooks.now();
+      this.#exchange?.resume();
+    });
   }
 
   #break(reason: FailureReason): void {

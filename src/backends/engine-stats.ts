@@ -1,0 +1,118 @@
+/** What one `/metrics` page says; the scraper adds when and for whom. */
+export interface EnginePage {
+  readonly running: number;
+  readonly waiting: number;
+  readonly kvUsage: number;
+  readonly prefixHits: number | undefined;
+  readonly prefixQueries: number | undefined;
+  readonly sleeping: boolean;
+  readonly blockSize: number | undefined;
+}
+
+/**
+ * vLLM's names, newest first: `gpu_*` are those before 0.11 or so, `llamacpp:` is llama.cpp's server. llm-d-inference-sim
+ * uses vLLM's and leaves out what it has not counted yet.
+ */
+const RUNNING = ['vllm:num_requests_running', 'llamacpp:requests_processing'];
+const WAITING = ['vllm:num_requests_waiting', 'llamacpp:requests_deferred'];
+const KV_USAGE = ['vllm:kv_cache_usage_perc', 'vllm:gpu_cache_usage_perc', 'llamacpp:kv_cache_usage_ratio'];
+const HITS = [
+  'vllm:prefix_cache_hits_total',
+  'vllm:gpu_prefix_cache_hits_total',
+  'llamacpp:prompt_tokens_cached_total',
+];
+const QUERIES = ['vllm:prefix_cache_queries_total', 'vllm:gpu_prefix_cache_queries_total'];
+const LLAMA_UNCACHED = 'llamacpp:prompt_tokens_total';
+const SLEEP_STATE = 'vllm:engine_sleep_state';
+const CACHE_CONFIG = 'vllm:cache_config_info';
+
+const WANTED: ReadonlySet<string> = new Set([
+  ...[...RUNNING, ...WAITING, ...KV_USAGE, ...HITS, ...QUERIES],
+  LLAMA_UNCACHED,
+  SLEEP_STATE,
+  CACHE_CONFIG,
+]);
+
+interface Sample {
+  /** As written, without the braces; empty for none. */
+  readonly labels: string;
+  readonly value: number;
+}
+
+/**
+ * Reads an engine's metrics page; undefined when it tells nothing of the engine's load. Under data parallelism there is a
+ * series per rank: requests and tokens are added up, cache usage is their mean.
+ */
+export function parseEngineStats(text: string): EnginePage | undefined {
+  const families = readFamilies(text);
+  const running = sum(families, RUNNING);
+  const waiting = sum(families, WAITING);
+  if (running === undefined && waiting === undefined) return undefined;
+  const usage = first(families, KV_USAGE);
+  const hits = sum(families, HITS);
+  return {
+    running: running ?? 0,
+    waiting: waiting ?? 0,
+    kvUsage: usage === undefined ? 0 : total(usage) / usage.length,
+    prefixHits: hits,
+    prefixQueries: sum(families, QUERIES) ?? llamaQueries(families, hits),
+    sleeping: (families.get(SLEEP_STATE) ?? []).some(({ labels, value }) => isAwake(labels) && value === 0),
+    blockSize: blockSize(families.get(CACHE_CONFIG)),
+  };
+}
+
+/** llama.cpp counts prompt tokens without the cached ones. */
+function llamaQueries(families: ReadonlyMap<string, Sample[]>, hits: number | undefined): number | undefined {
+  const uncached = families.get(LLAMA_UNCACHED);
+  return uncached && total(uncached) + (hits ?? 0);
+}
+
+function isAwake(labels: string): boolean {
+  return labels.includes('sleep_state="awake"');
+}
+
+function blockSize(configs: readonly Sample[] | undefined): number | undefined {
+  const text = configs && /(?:^|,)block_size="(\d+)"/.exec(configs[0]!.labels)?.[1];
+  return text === undefined ? undefined : Number(text);
+}
+
+/** One pass over the lines, most of which are buckets of histograms and left alone after their name. */
+function readFamilies(text: string): Map<string, Sample[]> {
+  const families = new Map<string, Sample[]>();
+  for (let start = 0; start < text.length; ) {
+    const newline = text.indexOf('\n', start);
+    const end = newline === -1 ? text.length : newline;
+    if (text.charCodeAt(start) !== 35 /* # */) readSample(text, start, end, families);
+    start = end + 1;
+  }
+  return families;
+}
+
+function readSample(text: string, start: number, end: number, families: Map<string, Sample[]>): void {
+  let nameEnd = start;
+  while (nameEnd < end && text[nameEnd] !== '{' && text[nameEnd] !== ' ') nameEnd++;
+  const name = text.slice(start, nameEnd);
+  if (!WANTED.has(name)) return;
+  // Label values may hold braces, numbers may not.
+  const labelsEnd = text[nameEnd] === '{' ? text.lastIndexOf('}', end) : nameEnd;
+  const value = Number.parseFloat(text.slice(labelsEnd + 1, end));
+  if (!Number.isFinite(value)) return;
+  const sample = { labels: text.slice(nameEnd + 1, Math.max(nameEnd + 1, labelsEnd)), value };
+  const family = families.get(name);
+  if (family === undefined) families.set(name, [sample]);
+  else family.push(sample);
+}
+
+function first(families: ReadonlyMap<string, Sample[]>, names: readonly string[]): readonly Sample[] | undefined {
+  for (const name of names) if (families.has(name)) return families.get(name);
+  return undefined;
+}
+
+function sum(families: ReadonlyMap<string, Sample[]>, names: readonly string[]): number | undefined {
+  const samples = first(families, names);
+  return samples && total(samples);
+}
+
+function total(samples: readonly Sample[]): number {
+  return samples.reduce((all, { value }) => all + value, 0);
+}

@@ -1,0 +1,50 @@
+import type { Algorithm, AlgorithmContext } from '../algorithms/algorithm.ts';
+import { createAlgorithm } from '../algorithms/table.ts';
+import type { BackendRegistry } from '../backends/registry.ts';
+import type { Config, RouteConfig } from '../config/config.ts';
+import { RetryBudget } from '../pipeline/retry-budget.ts';
+import { Route } from '../pipeline/route.ts';
+import type { Snapshot } from '../pipeline/snapshot.ts';
+
+/**
+ * Builds everything of a config that a request reads. What algorithms have learnt goes on where a route keeps its name and its
+ * algorithm's settings. Throws when a part cannot be built; nothing has changed then.
+ */
+export function buildSnapshot(
+  config: Config,
+  hash: string,
+  before: Snapshot | undefined,
+  registry: BackendRegistry,
+  context: AlgorithmContext,
+): Snapshot {
+  const routes = config.routes.map((route) =>
+    buildRoute(route, before?.routesByName.get(route.name), registry, context),
+  );
+  return Object.freeze({
+    config,
+    hash,
+    generation: (before?.generation ?? 0) + 1,
+    routes,
+    routesByName: new Map(routes.map((route) => [route.name, route])),
+    aliases: new Map(Object.entries(config.models.aliases)),
+  });
+}
+
+function buildRoute(
+  config: RouteConfig,
+  before: Route | undefined,
+  registry: BackendRegistry,
+  context: AlgorithmContext,
+): Route {
+  const algorithm: Algorithm =
+    before !== undefined && same(before.config.algorithm, config.algorithm)
+      ? before.algorithm
+      : createAlgorithm(config.algorithm, context);
+  const budget =
+    before?.retryBudget.share === config.retry.budget ? before.retryBudget : new RetryBudget(config.retry.budget);
+  return new Route(config, algorithm, budget, registry);
+}
+
+function same(a: unknown, b: unknown): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
+}

@@ -1,0 +1,29 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Log } from '../log.ts';
+import type { Router } from './router.ts';
+
+/**
+ * The orderly end, as Kubernetes needs it: not ready, but serving, until endpoints have learnt it; then no new connections, open
+ * requests finish; at the deadline, or on a second signal, what still runs is told and cut.
+ */
+export async function drain(router: Router, log: Log, hurry: AbortSignal): Promise<void> {
+  const { delay, drain: limit } = router.snapshot!.config.shutdown;
+  router.startDraining();
+  log.info({ delay, drain: limit, inflight: router.running.size }, 'draining');
+  await wait(delay, hurry);
+  const closed = router.closeListeners();
+  const deadline = new AbortController();
+  await Promise.race([closed, wait(limit, AbortSignal.any([hurry, deadline.signal]))]);
+  deadline.abort();
+  const cut = router.cut();
+  // The error events of cut streams leave with their sockets.
+  if (cut > 0) await Promise.race([closed, sleep(1_000, undefined, { ref: false })]);
+  await router.stop();
+  log.info({ cut }, 'stopped');
+}
+
+/** Resolves after `ms`, or at once when somebody is in a hurry. */
+async function wait(ms: number, hurry: AbortSignal): Promise<void> {
+  if (ms === 0 || hurry.aborted) return;
+  await sleep(ms, undefined, { signal: hurry }).catch(() => {});
+}

@@ -1,0 +1,88 @@
+import { readFileSync } from 'node:fs';
+import { createServer, type RequestListener, type Server } from 'node:http';
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import type { ListenerConfig } from '../config/config.ts';
+import { onClientError } from './client-error.ts';
+
+/** Bytes of request head; vLLM takes more, no client we know of sends that. */
+const MAX_HEAD = 16 * 1024;
+
+const SERVER_OPTIONS = {
+  maxHeaderSize: MAX_HEAD,
+  noDelay: true,
+  // Enforces the two limits below; Node's own 30 s would let a slow sender hold on for half a minute more.
+  connectionsCheckingInterval: 1_000,
+  headersTimeout: 10_000,
+  requestTimeout: 60_000,
+  // Above the 60 s idle time-out of common load balancers, so that they close first and no request meets a closing socket.
+  keepAliveTimeout: 65_000,
+  insecureHTTPParser: false,
+  requireHostHeader: true,
+} as const;
+
+/** One bound address. What it serves is looked up per request, so only a changed address or TLS needs another one. */
+export class Listener {
+  readonly name: string;
+  readonly #server: Server | TlsServer;
+  readonly #config: ListenerConfig;
+
+  constructor(config: ListenerConfig, handle: RequestListener) {
+    this.name = config.name;
+    this.#config = config;
+    this.#server = config.tls
+      ? createTlsServer({ ...SERVER_OPTIONS, ...readTls(config.tls), ALPNProtocols: ['http/1.1'] }, handle)
+      : createServer(SERVER_OPTIONS, handle);
+    this.#server.on('clientError', onClientError);
+  }
+
+  /** Rejects with the system's error when the address cannot be had. */
+  open(): Promise<void> {
+    const { host, port } = this.#config;
+    return new Promise((resolve, reject) => {
+      this.#server.once('error', reject);
+      this.#server.listen({ host, port, backlog: 4_096 }, () => {
+        this.#server.off('error', reject);
+        // An error of accept (no descriptors left) must not end the process; the next connection is tried again.
+        this.#server.on('error', () => {});
+        resolve();
+      });
+    });
+  }
+
+  get address(): { host: string; port: number } {
+    const address = this.#server.address() as AddressInfo;
+    return { host: address.address, port: address.port };
+  }
+
+  /** Whether `config` can be served without binding again. */
+  fits(config: ListenerConfig): boolean {
+    const { host, port, tls } = this.#config;
+    return host === config.host && port === config.port && (tls === undefined) === (config.tls === undefined);
+  }
+
+  /** Reads the certificate now, throws when it cannot; the result puts it in force for new connections. */
+  prepareTls(config: ListenerConfig): () => void {
+    if (config.tls === undefined) return () => {};
+    const tls = readTls(config.tls);
+    return () => (this.#server as TlsServer).setSecureContext(tls);
+  }
+
+  /** Accepts no more, closes what is idle, and resolves when the last connection has ended. */
+  close(): Promise<void> {
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    // A response that ends makes its connection idle, not closed.
+    const again = setInterval(() => this.#server.closeIdleConnections(), 250);
+    this.#server.closeIdleConnections();
+    return closed.finally(() => clearInterval(again));
+  }
+
+  destroy(): void {
+    this.#server.close();
+    this.#server.closeAllConnections();
+  }
+}
+
+function readTls(tls: NonNullable<ListenerConfig['tls']>): { cert: Buffer; key: Buffer } {
+  return { cert: readFileSync(tls.certFile), key: readFileSync(tls.keyFile) };
+}

@@ -1,0 +1,100 @@
+import type { Config } from '../config/config.ts';
+import { type Diagnostic, hasErrors } from '../config/diagnostic.ts';
+import { type ConfigFile, type Loaded, loadConfig } from '../config/load.ts';
+import type { Overlay } from '../config/overlay.ts';
+import type { Log } from '../log.ts';
+import type { Router } from './router.ts';
+
+export interface ReloaderDeps {
+  readonly router: Router;
+  readonly overlay: Overlay;
+  readonly log: Log;
+  /** Reads every secret the config names; returns what could not be read. */
+  readonly readSecrets: (config: Config) => readonly string[];
+}
+
+/** What came of the last files that were read, for people who ask. */
+export interface ReloadState {
+  readonly hash: string;
+  readonly result: 'applied' | 'unchanged' | 'rejected';
+  /** Unix ms. */
+  readonly at: number;
+  readonly diagnostics: readonly Diagnostic[];
+  /** Why a valid config could not be put in force. */
+  readonly failure?: string;
+}
+
+/** Turns changed files into the running config, or leaves that as it is and says why. */
+export class Reloader {
+  readonly #deps: ReloaderDeps;
+  /** Of the config in force. */
+  loaded: Loaded | undefined;
+  last: ReloadState | undefined;
+
+  constructor(deps: ReloaderDeps) {
+    this.#deps = deps;
+  }
+
+  /**
+   * `forced`: build again though nothing changed. Rejects only when another try could work: an address in use, a secret that is not
+   * there yet.
+   */
+  async reload(files: readonly ConfigFile[], hash: string, forced: boolean): Promise<ReloadState> {
+    const { router, overlay, log } = this.#deps;
+    if (!forced && router.snapshot?.hash === hash) return this.#note({ hash, result: 'unchanged', diagnostics: [] });
+    const loaded = loadConfig({ files, overlay, env: process.env });
+    const { config, diagnostics } = loaded;
+    if (config === undefined || hasErrors(diagnostics)) {
+      for (const diagnostic of diagnostics) logDiagnostic(log, diagnostic);
+      return this.#note({ hash, result: 'rejected', diagnostics });
+    }
+    const before = router.snapshot;
+    try {
+      const unreadable = this.#deps.readSecrets(config);
+      if (unreadable.length > 0) throw new Error(unreadable.join('; '));
+      await router.apply(config, hash);
+    } catch (error) {
+      this.#note({ hash, result: 'rejected', diagnostics, failure: (error as Error).message });
+      throw error;
+    }
+    this.loaded = loaded;
+    for (const diagnostic of diagnostics) logDiagnostic(log, diagnostic);
+    const changed = before === undefined ? undefined : changedSections(before.config, config);
+    log.info({ hash, generation: router.snapshot!.generation, ...(changed && { changed }) }, 'config applied');
+    return this.#note({ hash, result: 'applied', diagnostics });
+  }
+
+  #note(state: Omit<ReloadState, 'at'>): ReloadState {
+    this.last = { ...state, at: Date.now() };
+    const { router } = this.#deps;
+    router.stats.reloaded(state.result, {
+      hash: router.snapshot?.hash ?? '',
+      version: String(router.snapshot?.generation ?? 0),
+    });
+    return this.last;
+  }
+}
+
+function logDiagnostic(log: Log, { file, line, col, severity, path, code, message, hint }: Diagnostic): void {
+  const fields = { file, line, col, path, code, ...(hint && { hint }) };
+  if (severity === 'error') log.error(fields, message);
+  else log.warn(fields, message);
+}
+
+/** `routes`, `discovery.lab`, …: what a reload changed, in one line. */
+function changedSections(before: Config, after: Config): string[] {
+  const changed: string[] = [];
+  for (const section of Object.keys(after) as (keyof Config)[]) {
+    const [old, fresh] = [before[section], after[section]];
+    if (JSON.stringify(old) === JSON.stringify(fresh)) continue;
+    if (section !== 'listeners' && section !== 'discovery' && section !== 'auth') changed.push(section);
+    else {
+      const names = new Set([...Object.keys(old as object), ...Object.keys(fresh as object)]);
+      for (const name of names) {
+        const pick = (value: unknown) => JSON.stringify((value as Record<string, unknown>)[name]);
+        if (pick(old) !== pick(fresh)) changed.push(`${section}.${name}`);
+      }
+    }
+  }
+  return changed;
+}

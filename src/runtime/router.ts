@@ -1,0 +1,164 @@
+import { performance } from 'node:perf_hooks';
+import { ownEndpoints } from '../admin/own-endpoints.ts';
+import { BackendRegistry } from '../backends/registry.ts';
+import type { Config, ListenerConfig, Secret } from '../config/config.ts';
+import type { Logger } from '../log.ts';
+import { createApp } from '../pipeline/app.ts';
+import type { Attempt } from '../pipeline/attempt.ts';
+import type { Snapshot } from '../pipeline/snapshot.ts';
+import type { PipelineDeps } from '../pipeline/state.ts';
+import { SocketPool } from '../proxy/upstream/socket-pool.ts';
+import { RouterStats } from '../stats/router-stats.ts';
+import { accessLine } from './access-line.ts';
+import { buildSnapshot } from './build-snapshot.ts';
+import { createSource } from './create-source.ts';
+import { EngineWatch } from './engine-watch.ts';
+import type { Listener } from './listener.ts';
+import { ListenerSet } from './listeners.ts';
+import { SourceSet } from './sources.ts';
+import { StatsTelemetry } from './telemetry.ts';
+import { startWatchdog } from './watchdog.ts';
+
+export interface RouterOptions {
+  readonly log: Logger;
+  readonly version: string;
+  /** The first config; window and label cap of the statistics are set by it for the life of the process. */
+  readonly config: Config;
+  readonly resolveSecret: (secret: Secret) => string | undefined;
+  readonly authenticate: PipelineDeps['authenticate'];
+}
+
+const now = () => performance.now();
+
+/** The running router: what outlives configs, and the one pointer that a reload swaps. */
+export class Router {
+  readonly registry: BackendRegistry;
+  readonly stats: RouterStats;
+  readonly running = new Set<Attempt>();
+  readonly #options: RouterOptions;
+  readonly #listeners: ListenerSet;
+  readonly #sources: SourceSet;
+  readonly #engines: EngineWatch;
+  readonly #watchdog: { stop(): void };
+  readonly #shared = new Map<string, unknown>();
+  readonly #created = new Map<string, number>();
+  #snapshot: Snapshot | undefined;
+  #draining = false;
+
+  constructor(options: RouterOptions) {
+    const { log, config } = options;
+    this.#options = options;
+    this.registry = new BackendRegistry({
+      createPool: (url) => new SocketPool(url, now),
+      now,
+      onAdded: (backend) => this.#created.set(backend.id, Math.floor(Date.now() / 1000)),
+      onRetired: (backend) => {
+        this.#created.delete(backend.id);
+        this.stats.retired(backend.url);
+        for (const route of this.#snapshot?.routes ?? [])
+          route.algorithm.observe?.({ type: 'removed', id: backend.id });
+      },
+    });
+    this.#engines = new EngineWatch(this.registry, options.resolveSecret, now);
+    this.stats = new RouterStats({
+      version: options.version,
+      window: config.stats.window,
+      maxModels: config.stats.prometheus.maxModels,
+      now,
+      facts: this.#engines.facts,
+    });
+    this.#sources = new SourceSet(this.registry, (source) =>
+      createSource(source, { resolveSecret: options.resolveSecret, registry: this.registry, log }),
+    );
+    this.#listeners = new ListenerSet(
+      (name) => this.#handler(name),
+      (listener) => log.info({ listener: listener.name, ...listener.address }, 'listening'),
+    );
+    this.#watchdog = startWatchdog(this.running, now);
+  }
+
+  get snapshot(): Snapshot | undefined {
+    return this.#snapshot;
+  }
+
+  /** Puts a config in force, all of it or nothing: rejects with the reason and leaves everything as it was. */
+  async apply(config: Config, hash: string): Promise<void> {
+    const context = { random: Math.random, now, shared: this.#shared };
+    const snapshot = buildSnapshot(config, hash, this.#snapshot, this.registry, context);
+    const sources = this.#sources.prepare(config);
+    const listeners = await this.#listeners.prepare(config);
+    this.#snapshot = snapshot;
+    this.registry.drain = config.reload.drain;
+    this.#options.log.configure(config.logging);
+    sources.commit();
+    listeners.commit();
+    this.#engines.configure(config.stats.engine);
+  }
+
+  /** Why requests should go elsewhere; undefined when they may come. */
+  notReady(): string | undefined {
+    if (this.#draining) return 'it is shutting down';
+    const unsynced = this.#sources.unsynced();
+    if (unsynced.length > 0) return `no list yet from ${unsynced.join(', ')}`;
+    return undefined;
+  }
+
+  /** From now on `/ready` says no and connections are asked to close; requests are served as before. */
+  startDraining(): void {
+    this.#draining = true;
+  }
+
+  /** Closes the listeners; resolves when the last request has ended. */
+  closeListeners(): Promise<void> {
+    return this.#listeners.close();
+  }
+
+  /** Cuts what still runs, telling streams why; returns how many there were. */
+  cut(): number {
+    const count = this.running.size;
+    for (const attempt of [...this.running]) attempt.fail('shutdown');
+    return count;
+  }
+
+  async stop(): Promise<void> {
+    this.#watchdog.stop();
+    this.#engines.stop();
+    await this.#sources.stop();
+    this.#listeners.destroy();
+    this.registry.destroy();
+  }
+
+  get listeners(): Iterable<Listener> {
+    return this.#listeners.open;
+  }
+
+  #handler(name: string) {
+    const { log, authenticate, resolveSecret, version, config } = this.#options;
+    const listener = (snapshot: Snapshot): ListenerConfig => snapshot.config.listeners[name] ?? config.listeners[name]!;
+    const deps: PipelineDeps = {
+      registry: this.registry,
+      telemetry: new StatsTelemetry(this.stats),
+      now,
+      random: Math.random,
+      resolveSecret,
+      running: this.running,
+      log: {
+        error: (fields, message) => log.error(fields, message),
+        access: (routed, status, elapsed) => log.perRequest('request', accessLine(routed, status, elapsed)),
+      },
+      snapshot: () => this.#snapshot!,
+      listener,
+      draining: () => this.#draining,
+      authenticate,
+    };
+    const own = ownEndpoints({
+      registry: this.registry,
+      version,
+      backendCreated: (id) => this.#created.get(id) ?? 0,
+      notReady: () => this.notReady(),
+      metrics: () => this.stats.metrics(),
+      listener,
+    });
+    return createApp(deps, own);
+  }
+}

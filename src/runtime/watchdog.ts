@@ -1,0 +1,26 @@
+import type { Attempt } from '../pipeline/attempt.ts';
+
+/** One pass over the running attempts each 100 ms is cheaper than three timers per request, and exact enough for seconds. */
+const INTERVAL = 100;
+
+/**
+ * Ends attempts that take too long: no first byte, silence in a stream, too long in all. A time of 0 is no limit. The first byte
+ * of an answer that is no stream comes with its end, so only `total` limits those.
+ */
+export function startWatchdog(running: ReadonlySet<Attempt>, now: () => number): { stop(): void } {
+  const timer = setInterval(() => check(running, now()), INTERVAL);
+  timer.unref();
+  return { stop: () => clearInterval(timer) };
+}
+
+function check(running: ReadonlySet<Attempt>, now: number): void {
+  for (const attempt of running) {
+    const { routed } = attempt;
+    const { firstByte, idle, total } = routed.route!.config.timeouts;
+    if (total > 0 && now - routed.startedAt >= total) attempt.fail('total_timeout');
+    else if (attempt.streaming) {
+      if (idle > 0 && now - attempt.lastByteAt >= idle && !attempt.paused) attempt.fail('idle_timeout');
+    } else if (firstByte > 0 && routed.stream && now - attempt.startedAt >= firstByte)
+      attempt.fail('first_byte_timeout');
+  }
+}
