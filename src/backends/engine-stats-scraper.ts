@@ -32,7 +32,7 @@ export interface ScraperDeps {
   readonly now: () => number;
   /** Uniform in [0, 1). */
   readonly random: () => number;
-  /** New figures; undefined: the last ones are too old by now. Must not throw. */
+  /** New figures of a listed target; undefined: the last ones are too old by now. Must not throw. */
   readonly onStats: (target: ScrapeTarget, stats: EngineStats | undefined) => void;
   /** Called once for a run of failures of one backend. */
   readonly onFailure?: (target: ScrapeTarget, error: Error) => void;
@@ -97,6 +97,11 @@ export class EngineStatsScraper {
     return this.#states.get(id)?.failures ?? 0;
   }
 
+  /** The backend is gone: nothing more is said of it, even by a scrape under way. */
+  forget(id: string): void {
+    this.#states.delete(id);
+  }
+
   /** Asks one backend now, before its round: a new one should not be unknown for an interval. */
   scrape(target: ScrapeTarget): void {
     if (this.#stopping.signal.aborted || this.#running.has(target.id)) return;
@@ -141,6 +146,7 @@ export class EngineStatsScraper {
     const state = this.#state(target);
     try {
       const stats = await this.#fetch(target);
+      if (this.#states.get(target.id) !== state) return;
       state.stats = stats;
       state.expired = false;
       state.failing = false;
