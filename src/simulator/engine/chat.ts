@@ -7,10 +7,8 @@ import { type Prompt, promptOf } from './prompt.ts';
 import { type Json, jsonBody, modelOf, numberOf, saltOf, tokenLimit } from './request.ts';
 import { type EventStream, frameOf, openAiErrors } from './stream.ts';
 import { chatText } from './template.ts';
-import { VOCABULARIES } from './text.ts';
+import { FINGERPRINT, VOCABULARIES } from './text.ts';
 import { usageOf } from './usage.ts';
-
-const FINGERPRINT = 'vllm-0.32.0-51313131';
 
 /** `POST /v1/chat/completions`, `/invocations`, and `/v1/chat/completions/batch` with its list of conversations. */
 export function chatCompletions(exchange: Exchange): void {
@@ -91,6 +89,7 @@ class ChatFormat implements AnswerFormat {
   private readonly logprobs: boolean;
   /** Everything of an event before its choice's index. */
   private readonly opening: string;
+  private opened = false;
   /** Per choice and by the text's length: the chunk up to the text. */
   private readonly heads: string[][] = [];
 
@@ -113,16 +112,13 @@ class ChatFormat implements AnswerFormat {
   }
 
   start(stream: EventStream, index: number): void {
-    const usage = this.continuous ? `,"usage":${this.running(0)}` : '';
-    stream.send(
-      frameOf(
-        `${this.opening}{"index":${index},"delta":{"role":"assistant","content":""},"logprobs":null,"finish_reason":null}]` +
-          `${usage},"prompt_token_ids":null,"prompt_text":null}`,
-      ),
-    );
+    // With the first token of any choice, vLLM opens all of them.
+    if (!this.opened) for (const choice of this.plan.choices.keys()) stream.send(frameOf(this.roleEvent(choice)));
+    this.opened = true;
     const { tool } = this.plan;
     if (!tool) return;
-    const call = `{"id":"chatcmpl-tool-${this.id.slice(-16)}","type":"function","index":0,"function":{"name":${JSON.stringify(tool.name)}}}`;
+    const name = JSON.stringify(tool.name);
+    const call = `{"id":"chatcmpl-tool-${this.id.slice(-16)}","type":"function","index":0,"function":{"name":${name}}}`;
     stream.send(frameOf(this.event(index, `{"content":null,"tool_calls":[${call}]}`, 'null', undefined)));
   }
 
@@ -208,6 +204,14 @@ class ChatFormat implements AnswerFormat {
     // A slow reader's merged events have any length: those are not worth keeping.
     if (bytes < 64) heads[bytes] = head;
     return head;
+  }
+
+  private roleEvent(index: number): string {
+    const usage = this.continuous ? `,"usage":${this.running(0)}` : '';
+    return (
+      `${this.opening}{"index":${index},"delta":{"role":"assistant","content":""},"logprobs":null,"finish_reason":null}]` +
+      `${usage},"prompt_token_ids":null,"prompt_text":null}`
+    );
   }
 
   private event(index: number, delta: string, logprobs: string, finish: string | undefined): string {

@@ -4,7 +4,7 @@ import type { Exchange } from './exchange.ts';
 import type { RequestFault } from './faults.ts';
 import { malformed } from './malformed.ts';
 import { Refusal, Unreadable } from './request.ts';
-import type { Route } from './routes.ts';
+import { type Route, routeFor } from './routes.ts';
 
 const GUARDED = /^\/(v1|v2|inference|cohere)\//;
 const ANY_JSON = '{"id":"chatcmpl-malformed","object":"chat.completion","choices":[]}';
@@ -12,7 +12,7 @@ const ANY_JSON = '{"id":"chatcmpl-malformed","object":"chat.completion","choices
 /** Leads a request through key check, routing, faults and its handler. */
 export function dispatch(engine: Engine, exchange: Exchange, keepBody: (body: Buffer) => void): void {
   const { req, path } = exchange;
-  const route = engine.routes.get(path);
+  const route = routeFor(engine.routes, path);
   const early = engine.faults.take(path, route?.inference === true);
   if (early && strike(exchange, early)) return;
   if (refused(engine, exchange, route)) return;
@@ -56,7 +56,10 @@ function refused(engine: Engine, exchange: Exchange, route: Route | undefined): 
 function preflight(exchange: Exchange): void {
   exchange.send(400, 'Disallowed CORS origin', {
     type: 'text/plain; charset=utf-8',
-    extra: [
+    noVary: true,
+    leading: [
+      'vary',
+      'Origin, Access-Control-Request-Method, Access-Control-Request-Headers, Access-Control-Request-Private-Network',
       'access-control-allow-methods',
       'DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT, QUERY',
       'access-control-max-age',

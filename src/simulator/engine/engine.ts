@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { Core } from './core.ts';
 import { dispatch } from './dispatch.ts';
@@ -10,8 +10,7 @@ import { ModelTable } from './models.ts';
 import { type EngineOptions, type EngineSettings, settingsOf } from './options.ts';
 import { RequestLog, type RequestRecord } from './record.ts';
 import { type Route, routesOf } from './routes.ts';
-
-const BAD_REQUEST = 'Invalid HTTP request received.';
+import { createEngineServer } from './server.ts';
 
 /** A simulated vLLM engine: its HTTP as recorded from vLLM 0.32.0, a scheduler and a prefix cache behind it, and faults on demand. */
 export class Engine implements EngineHost {
@@ -58,7 +57,14 @@ export class Engine implements EngineHost {
       finished: (sequence) => this.metrics.ended(sequence),
       changed: () => this.notify(),
     });
-    this.server = this.createServer();
+    this.server = createEngineServer(this.settings.keepAlive, (req, res) => this.serve(req, res));
+    this.server.on('connection', (socket: Socket) => {
+      this.sockets.add(socket);
+      socket.on('close', () => {
+        this.sockets.delete(socket);
+        this.notify();
+      });
+    });
   }
 
   get url(): string {
@@ -196,38 +202,6 @@ export class Engine implements EngineHost {
     else if (outcome === 'aborted') this.counts.aborted++;
     else this.counts.failed++;
     this.notify();
-  }
-
-  private createServer(): Server {
-    const server = createServer(
-      {
-        keepAliveTimeout: this.settings.keepAlive,
-        // Node's own second on top would hide the race that uvicorn's exact 5 s cause.
-        keepAliveTimeoutBuffer: 0,
-        headersTimeout: 0,
-        requestTimeout: 0,
-        requireHostHeader: false,
-        maxHeaderSize: 256 * 1024,
-        noDelay: true,
-      },
-      (req, res) => this.serve(req, res),
-    );
-    server.maxHeadersCount = 0;
-    server.on('connection', (socket: Socket) => {
-      this.sockets.add(socket);
-      socket.on('close', () => {
-        this.sockets.delete(socket);
-        this.notify();
-      });
-    });
-    server.on('clientError', (_error, socket) => {
-      if (!socket.writable) return void socket.destroy();
-      socket.end(
-        `HTTP/1.1 400 Bad Request\r\ndate: ${new Date().toUTCString()}\r\nserver: uvicorn\r\n` +
-          `content-type: text/plain; charset=utf-8\r\ncontent-length: ${BAD_REQUEST.length}\r\nconnection: close\r\n\r\n${BAD_REQUEST}`,
-      );
-    });
-    return server;
   }
 
   private serve(req: IncomingMessage, res: ServerResponse): void {

@@ -12,7 +12,10 @@ export interface HeadOptions {
   readonly bare?: boolean;
   /** Of the CORS middleware, which the key check stands before. */
   readonly noVary?: boolean;
+  /** Further headers, after the others. */
   readonly extra?: readonly string[];
+  /** Further headers, before the others. */
+  readonly leading?: readonly string[];
 }
 
 let dateSecond = 0;
@@ -84,6 +87,7 @@ export class Exchange {
     const { res, host } = this;
     this.record.status = status;
     const headers: string[] = ['date', httpDate(), 'server', 'uvicorn'];
+    if (options.leading) headers.push(...options.leading);
     if (options.allow !== undefined) headers.push('allow', options.allow);
     if (options.length !== undefined) headers.push('content-length', String(options.length));
     if (options.type !== undefined) headers.push('content-type', options.type);

@@ -85,7 +85,8 @@ export class Generation implements SequenceSink {
   }
 
   private begin(): void {
-    const { exchange, stream, format } = this;
+    const { exchange, format } = this;
+    const stream = this.stream;
     if (exchange.closed) return;
     if (stream && !stream.open()) return;
     const { fault, host } = exchange;

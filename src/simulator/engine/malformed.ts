@@ -33,7 +33,7 @@ export function malformed(exchange: Exchange, how: Malformed, body: Buffer): boo
       exchange.raw(`${HEAD}x-huge: ${'h'.repeat(64 * 1024)}\r\n${length}\r\n${text}`, false);
       return true;
     case 'bare-lf':
-      exchange.raw(`${HEAD}${length}`.replaceAll('\r\n', '\n') + `\n${text}`, false);
+      exchange.raw(`${HEAD}${length}\r\n`.replaceAll('\r\n', '\n').concat(text), false);
       return true;
     case 'folded-header':
       exchange.raw(`${HEAD}x-folded: one\r\n two\r\n${length}\r\n${text}`, false);

@@ -11,6 +11,9 @@ export interface Word {
   readonly bytes: number;
 }
 
+/** `system_fingerprint` of every answer. */
+export const FINGERPRINT = 'vllm-0.32.0-51313131';
+
 export type Vocabulary = readonly Word[];
 
 /** A power of two, so that a word is picked by a mask. */
