@@ -30,6 +30,8 @@ export class Backend {
   spec: BackendSpec;
   /** Active health checks, or connects that are refused, say it is down. */
   unhealthy = false;
+  /** The engine says of itself that it sleeps. */
+  asleep = false;
   /** No source lists it any more; open requests run on. */
   removed = false;
   #models = new Map<string, ModelCard>();
@@ -59,7 +61,7 @@ export class Backend {
 
   /** Could serve if it were well: neither terminating, asleep nor removed. The panic rule never goes beyond this. */
   get assignable(): boolean {
-    return !this.removed && !this.spec.terminating && !this.spec.sleeping;
+    return !this.removed && !this.spec.terminating && !this.spec.sleeping && !this.asleep;
   }
 
   /** May get a request at `now`, monotonic ms. */
@@ -71,7 +73,7 @@ export class Backend {
   get state(): 'ready' | 'removed' | 'terminating' | 'sleeping' | 'unhealthy' | 'ejected' | 'no-models' {
     if (this.removed) return 'removed';
     if (this.spec.terminating) return 'terminating';
-    if (this.spec.sleeping) return 'sleeping';
+    if (this.spec.sleeping || this.asleep) return 'sleeping';
     if (this.unhealthy) return 'unhealthy';
     if (this.breaker.state !== 'closed') return 'ejected';
     return this.spec.models.length === 0 ? 'no-models' : 'ready';

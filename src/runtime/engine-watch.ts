@@ -1,31 +1,87 @@
+import type { Backend } from '../backends/backend.ts';
+import { EngineStatsScraper, type ScrapeTarget } from '../backends/engine-stats-scraper.ts';
 import type { BackendRegistry } from '../backends/registry.ts';
 import type { Config, Secret } from '../config/config.ts';
+import type { Log } from '../log.ts';
 import type { BackendFacts, RouterFacts } from '../stats/facts.ts';
 
-/** Scrapes the engines' own figures, and tells metrics what is known of each backend. */
+export interface EngineWatchDeps {
+  readonly registry: BackendRegistry;
+  readonly resolveSecret: (secret: Secret) => string | undefined;
+  /** Monotonic ms. */
+  readonly now: () => number;
+  readonly log: Log;
+}
+
+/** Reads the engines' own figures, hands them to the backends, and tells metrics what is known of each. */
 export class EngineWatch {
-  readonly #registry: BackendRegistry;
+  readonly #deps: EngineWatchDeps;
+  readonly #scraper: EngineStatsScraper;
+  #started = false;
   readonly facts: RouterFacts;
 
-  constructor(registry: BackendRegistry, _resolveSecret: (secret: Secret) => string | undefined, _now: () => number) {
-    this.#registry = registry;
+  constructor(deps: EngineWatchDeps, settings: Config['stats']['engine']) {
+    this.#deps = deps;
+    this.#scraper = new EngineStatsScraper(settings, {
+      targets: () => deps.registry.backends.map((backend) => this.#target(backend)),
+      now: deps.now,
+      random: Math.random,
+      onStats: ({ id }, stats) => {
+        const backend = deps.registry.get(id);
+        if (backend === undefined) return;
+        backend.asleep = stats?.sleeping ?? false;
+        if (stats === undefined) backend.load.stale();
+        else backend.load.scraped(stats);
+      },
+      onFailure: ({ url }, error) => deps.log.warn({ backend: url, err: error }, 'cannot read the engine’s metrics'),
+    });
     this.facts = { backends: () => this.#backends(), queues: () => [] };
   }
 
-  configure(_settings: Config['stats']['engine']): void {}
+  /** Starts, or takes over what a reload has changed. */
+  configure(settings: Config['stats']['engine']): void {
+    this.#scraper.configure(settings);
+    if (this.#started) return;
+    this.#started = true;
+    this.#scraper.start();
+  }
 
-  stop(): void {}
+  /** A new backend should not be unknown for an interval. */
+  added(backend: Backend): void {
+    if (this.#started) this.#scraper.scrape(this.#target(backend));
+  }
+
+  removed(id: string): void {
+    this.#scraper.forget(id);
+  }
+
+  stop(): Promise<void> {
+    return this.#scraper.stop();
+  }
+
+  #target(backend: Backend): ScrapeTarget {
+    return {
+      id: backend.id,
+      url: backend.url,
+      inflight: () => backend.load.inflight,
+      authorization: () => {
+        const { apiKey } = backend.spec;
+        const key = apiKey && this.#deps.resolveSecret(apiKey);
+        return key === undefined ? undefined : `Bearer ${key}`;
+      },
+    };
+  }
 
   *#backends(): Iterable<BackendFacts> {
-    for (const backend of this.#registry.backends) {
+    for (const backend of this.#deps.registry.backends) {
       yield {
         server: backend.url,
         state: backend.state,
         healthy: backend.state === 'ready',
         models: backend.spec.models.map((card) => card.id),
         since: backend.since,
-        engine: undefined,
-        scrapeFailures: 0,
+        engine: this.#scraper.stats(backend.id),
+        scrapeFailures: this.#scraper.failures(backend.id),
       };
     }
   }

@@ -16,6 +16,7 @@ import { EngineWatch } from './engine-watch.ts';
 import type { Listener } from './listener.ts';
 import { ListenerSet } from './listeners.ts';
 import { SourceSet } from './sources.ts';
+import { StatsLog } from './stats-log.ts';
 import { StatsTelemetry } from './telemetry.ts';
 import { startWatchdog } from './watchdog.ts';
 
@@ -39,6 +40,7 @@ export class Router {
   readonly #listeners: ListenerSet;
   readonly #sources: SourceSet;
   readonly #engines: EngineWatch;
+  readonly #statsLog: StatsLog;
   readonly #watchdog: { stop(): void };
   readonly #shared = new Map<string, unknown>();
   readonly #created = new Map<string, number>();
@@ -51,15 +53,22 @@ export class Router {
     this.registry = new BackendRegistry({
       createPool: (url) => new SocketPool(url, now),
       now,
-      onAdded: (backend) => this.#created.set(backend.id, Math.floor(Date.now() / 1000)),
+      onAdded: (backend) => {
+        this.#created.set(backend.id, Math.floor(Date.now() / 1000));
+        this.#engines.added(backend);
+      },
       onRetired: (backend) => {
         this.#created.delete(backend.id);
+        this.#engines.removed(backend.id);
         this.stats.retired(backend.url);
         for (const route of this.#snapshot?.routes ?? [])
           route.algorithm.observe?.({ type: 'removed', id: backend.id });
       },
     });
-    this.#engines = new EngineWatch(this.registry, options.resolveSecret, now);
+    this.#engines = new EngineWatch(
+      { registry: this.registry, resolveSecret: options.resolveSecret, now, log },
+      config.stats.engine,
+    );
     this.stats = new RouterStats({
       version: options.version,
       window: config.stats.window,
@@ -67,6 +76,7 @@ export class Router {
       now,
       facts: this.#engines.facts,
     });
+    this.#statsLog = new StatsLog(this.stats, (text) => process.stderr.write(text));
     this.#sources = new SourceSet(this.registry, (source) =>
       createSource(source, { resolveSecret: options.resolveSecret, registry: this.registry, log }),
     );
@@ -93,6 +103,7 @@ export class Router {
     sources.commit();
     listeners.commit();
     this.#engines.configure(config.stats.engine);
+    this.#statsLog.configure(config.stats.log?.every);
   }
 
   /** Why requests should go elsewhere; undefined when they may come. */
@@ -122,7 +133,8 @@ export class Router {
 
   async stop(): Promise<void> {
     this.#watchdog.stop();
-    this.#engines.stop();
+    this.#statsLog.configure(undefined);
+    await this.#engines.stop();
     await this.#sources.stop();
     this.#listeners.destroy();
     this.registry.destroy();
