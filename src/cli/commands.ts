@@ -1,0 +1,99 @@
+import { FLAGS } from './flags.ts';
+import type { Option } from './options.ts';
+
+/** A command of the CLI: what it takes and what it says of itself. What it does is in the file of its name. */
+export interface Command {
+  readonly name: string;
+  /** One line. */
+  readonly summary: string;
+  /** What follows the name, in help. */
+  readonly args?: string;
+  /** Most positional arguments; none when absent. */
+  readonly maxArgs?: number;
+  /** It also takes every documented flag, which overlay the file. */
+  readonly flags?: true;
+  readonly options?: readonly Option[];
+  readonly details: string;
+  readonly examples: readonly string[];
+}
+
+export const COMMANDS: readonly Command[] = [
+  {
+    name: 'serve',
+    summary: 'run the router (the default command)',
+    flags: true,
+    details: 'Serves until SIGTERM or Ctrl-C. The file is watched and reloaded as a whole; flags stay on top of it.',
+    examples: [
+      'vllm-router --config router.yaml',
+      'vllm-router --service-discovery static --routing-logic roundrobin \\\n      --static-backends http://gpu1:8000,http://gpu2:8000 --static-models llama,llama',
+    ],
+  },
+  {
+    name: 'check',
+    summary: 'find everything that is wrong with a file',
+    args: '[FILE|DIR…]',
+    maxArgs: Number.POSITIVE_INFINITY,
+    flags: true,
+    options: [
+      { name: 'strict', kind: 'switch', help: 'warnings make it exit 3' },
+      { name: 'no-secrets', kind: 'switch', help: 'do not look whether secrets and certificates can be read' },
+      {
+        name: 'format',
+        kind: 'text',
+        choices: ['text', 'json', 'github', 'sarif'],
+        default: 'text',
+        help: 'how findings are written',
+      },
+    ],
+    details:
+      'Each FILE or DIR is a configuration of its own; - is standard input, and without any, ./router.yaml. Needs no network. Exits 1 when there are errors.',
+    examples: ['vllm-router check router.yaml', 'vllm-router check --strict --no-secrets --format github deploy/'],
+  },
+  {
+    name: 'print',
+    summary: 'show the effective configuration and who said each value',
+    flags: true,
+    args: '[FILE|DIR]',
+    maxArgs: 1,
+    options: [
+      { name: 'format', kind: 'text', choices: ['yaml', 'json'], default: 'yaml', help: 'how it is written' },
+      { name: 'written', kind: 'switch', help: 'only what the file and the flags say, without defaults' },
+    ],
+    details:
+      'The output is a valid file: with flags alone and --written, this is the way from flags to a file. Secrets are not read.',
+    examples: [
+      'vllm-router print router.yaml',
+      'vllm-router print --written --service-discovery k8s --routing-logic session --session-key x-user',
+    ],
+  },
+  {
+    name: 'schema',
+    summary: 'print the JSON Schema, or explain one part of the file',
+    args: '[PATH]',
+    maxArgs: 1,
+    details: 'Without PATH, the schema itself for editors and other tools. With PATH, what may stand there.',
+    examples: ['vllm-router schema > router.schema.json', 'vllm-router schema routes[0].timeouts'],
+  },
+  {
+    name: 'help',
+    summary: 'explain the router or one command',
+    args: '[COMMAND]',
+    maxArgs: 1,
+    details: 'The same as --help.',
+    examples: ['vllm-router help check'],
+  },
+];
+
+const HELP: readonly Option[] = [
+  { name: 'help', kind: 'switch', help: 'explain and exit' },
+  { name: 'version', kind: 'switch', help: 'print the version and exit' },
+];
+
+/** Everything that may stand after the command's name. */
+export function optionsOf(command: Command): Option[] {
+  return [...(command.options ?? []), ...(command.flags ? FLAGS : []), ...HELP];
+}
+
+export function findCommand(name: string): Command | undefined {
+  return COMMANDS.find((command) => command.name === name);
+}

@@ -1,0 +1,93 @@
+import { EXIT, type Invocation } from './argv.ts';
+import { COMMANDS, type Command, findCommand } from './commands.ts';
+import { FLAGS } from './flags.ts';
+import type { Io } from './io.ts';
+import type { Option } from './options.ts';
+
+/** Where the second column starts; longer options push their text to the next line. */
+const COLUMN = 34;
+const WIDTH = 100;
+
+const EXIT_CODES: readonly (readonly [number, string])[] = [
+  [0, 'fine'],
+  [1, 'the configuration is invalid, or something failed'],
+  [2, 'wrong use of the documented flags'],
+  [3, 'check --strict: only warnings'],
+  [64, 'wrong use of a command'],
+];
+
+export async function runHelp({ args }: Invocation, io: Io): Promise<number> {
+  const [name] = args;
+  const command = name === undefined ? undefined : findCommand(name);
+  if (name !== undefined && !command) {
+    io.err(`vllm-router help: there is no command '${name}'\n`);
+    return EXIT.usage;
+  }
+  io.out(command ? commandHelp(command) : generalHelp());
+  return EXIT.ok;
+}
+
+export function generalHelp(): string {
+  const serve = findCommand('serve')!;
+  return [
+    'vllm-router: one address in front of many LLM inference servers, declared in one YAML file.\n',
+    'Usage: vllm-router [serve] [--config FILE|DIR] [flags]\n       vllm-router COMMAND [options]\n',
+    `Commands:\n${COMMANDS.map(({ name, summary }) => row(name, summary)).join('')}`,
+    `Examples:\n${serve.examples.map((example) => `    ${example}\n`).join('')}    vllm-router check router.yaml\n`,
+    'The smallest file:\n    discovery:\n      gpus:\n        type: static\n        backends:\n          - url: http://gpu1:8000\n',
+    'Flags write over the file. Any of them may be shortened as long as it stays unique.\n',
+    ...flagGroups(),
+    `Exit codes:\n${EXIT_CODES.map(([code, text]) => row(String(code), text)).join('')}`,
+    'More: vllm-router help COMMAND, vllm-router schema PATH.\n',
+  ].join('\n');
+}
+
+export function commandHelp(command: Command): string {
+  const args = command.args === undefined ? '' : ` ${command.args}`;
+  const parts = [
+    `vllm-router ${command.name}: ${command.summary}\n`,
+    `Usage: vllm-router ${command.name} [options]${args}\n`,
+    `${wrap(command.details, 0)}\n`,
+  ];
+  if (command.options?.length) parts.push(`Options:\n${command.options.map(optionRow).join('')}`);
+  if (command.flags) parts.push(...flagGroups());
+  parts.push(`Examples:\n${command.examples.map((example) => `    ${example}\n`).join('')}`);
+  return parts.join('\n');
+}
+
+function flagGroups(): string[] {
+  const groups = [...new Set(FLAGS.map(({ group }) => group))].sort(
+    (a, b) => Number(a.startsWith('Accepted')) - Number(b.startsWith('Accepted')),
+  );
+  return groups.map(
+    (group) =>
+      `${group}:\n${FLAGS.filter((flag) => flag.group === group)
+        .map(optionRow)
+        .join('')}`,
+  );
+}
+
+function optionRow(option: Option): string {
+  const value = option.value ?? option.choices?.filter((choice) => choice !== '').join('|');
+  const shown = option.kind === 'switch' || value === undefined ? '' : ` ${value.length > 40 ? 'NAME' : value}`;
+  const fallback = option.default === undefined ? '' : ` [${option.default}]`;
+  const choices = option.value !== undefined && option.choices ? `: ${option.choices.join(', ')}` : '';
+  return row(`--${option.name}${shown}`, `${option.help}${choices}${fallback}`);
+}
+
+function row(left: string, right: string): string {
+  const start = `  ${left}`;
+  const text = wrap(right, COLUMN);
+  if (start.length + 1 >= COLUMN) return `${start}\n${' '.repeat(COLUMN)}${text}\n`;
+  return `${start.padEnd(COLUMN)}${text}\n`;
+}
+
+function wrap(text: string, indent: number): string {
+  const lines = [''];
+  for (const word of text.split(' ')) {
+    const last = lines.at(-1)!;
+    if (last !== '' && indent + last.length + 1 + word.length > WIDTH) lines.push(word);
+    else lines[lines.length - 1] = last === '' ? word : `${last} ${word}`;
+  }
+  return lines.join(`\n${' '.repeat(indent)}`);
+}

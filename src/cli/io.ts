@@ -1,0 +1,24 @@
+/** What a command may touch of the process: handed in, so that tests see it all. */
+export interface Io {
+  readonly out: (text: string) => void;
+  readonly err: (text: string) => void;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Whether `out` is a terminal: carets and colour. */
+  readonly terminal: boolean;
+  /** All of standard input. */
+  readonly stdin: () => Promise<string>;
+}
+
+export function processIo(): Io {
+  return {
+    out: (text) => process.stdout.write(text),
+    err: (text) => process.stderr.write(text),
+    env: process.env,
+    terminal: process.stdout.isTTY === true,
+    stdin: async () => {
+      let text = '';
+      for await (const chunk of process.stdin.setEncoding('utf8')) text += chunk;
+      return text;
+    },
+  };
+}

@@ -1,0 +1,18 @@
+import { formatDiagnostics } from '../config/format.ts';
+import { printYaml } from '../config/print-yaml.ts';
+import { toPlain } from '../config/tree.ts';
+import { EXIT, type Invocation } from './argv.ts';
+import type { Io } from './io.ts';
+import { loadFrom } from './load.ts';
+
+/** `print`: the effective configuration with the origin of every value. Secrets are references and stay references. */
+export async function runPrint({ options, overlay, config, args, notices }: Invocation, io: Io): Promise<number> {
+  const path = args[0] ?? config ?? (options.has('service-discovery') ? undefined : 'router.yaml');
+  const { loaded, diagnostics, files } = await loadFrom(path, overlay, io);
+  for (const notice of notices) io.err(`note: ${notice}\n`);
+  io.err(formatDiagnostics(diagnostics, 'text', io.terminal ? { files } : {}));
+  if (!loaded?.config) return EXIT.failed;
+  const tree = options.has('written') ? loaded.written : loaded.tree;
+  io.out(options.get('format') === 'json' ? `${JSON.stringify(toPlain(tree), null, 2)}\n` : printYaml(tree));
+  return EXIT.ok;
+}

@@ -1,0 +1,53 @@
+import { type Diagnostic, diagnose } from './diagnostic.ts';
+import { didYouMean } from './suggest.ts';
+import type { Node, Path, ScalarNode } from './tree.ts';
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+const REFERENCE = /\$\$\{|\$\{([^}]*)\}|\$\{/g;
+const BODY = /^([A-Za-z_][A-Za-z0-9_]*)(?::-([\s\S]*))?$/;
+
+/**
+ * Replaces `${VAR}` and `${VAR:-default}` in string values, in place; `$${` stands for `${`. A value that is nothing but
+ * one reference gets the type its text has, so that `port: ${PORT}` is a number.
+ */
+export function expand(node: Node, env: Environment, path: Path = []): Diagnostic[] {
+  if (node.kind === 'list') return node.items.flatMap((item, index) => expand(item, env, [...path, index]));
+  if (node.kind === 'map') {
+    return [...node.entries].flatMap(([key, entry]) => expand(entry.value, env, [...path, key]));
+  }
+  return typeof node.value === 'string' && node.value.includes('${') ? expandScalar(node, node.value, env, path) : [];
+}
+
+function expandScalar(node: ScalarNode, text: string, env: Environment, path: Path): Diagnostic[] {
+  const diagnostics: Diagnostic[] = [];
+  let references = 0;
+  const expanded = text.replace(REFERENCE, (whole, body: string | undefined) => {
+    if (whole === '$${') return '${';
+    references++;
+    const match = body === undefined ? null : BODY.exec(body);
+    if (!match) {
+      const hint = 'write ${NAME} or ${NAME:-default}, and $${ for a plain ${';
+      diagnostics.push(diagnose('bad-expansion', node.origin, path, `${whole} names no variable`, { hint }));
+      return whole;
+    }
+    const [, name, fallback] = match;
+    const value = env[name!];
+    if (fallback !== undefined) return value === undefined || value === '' ? fallback : value;
+    if (value !== undefined) return value;
+    const hint = didYouMean(name!, Object.keys(env)) ?? `give a default: \${${name}:-…}`;
+    diagnostics.push(diagnose('unset-variable', node.origin, path, `variable ${name} is not set`, { hint }));
+    return whole;
+  });
+  if (diagnostics.length > 0) node.poisoned = true;
+  else if (references > 0) {
+    node.expanded = expanded;
+    node.value = /^\$\{[^}]*\}$/.test(text) ? retype(expanded) : expanded;
+  } else node.value = expanded;
+  return diagnostics;
+}
+
+function retype(text: string): string | number | boolean {
+  if (text === 'true' || text === 'false') return text === 'true';
+  return /^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?$/.test(text) ? Number(text) : text;
+}

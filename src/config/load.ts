@@ -1,0 +1,76 @@
+import { assemble } from './assemble.ts';
+import type { Config } from './config.ts';
+import { convert } from './convert.ts';
+import { effectiveTree } from './defaults.ts';
+import { type Diagnostic, diagnose, hasErrors, sortDiagnostics } from './diagnostic.ts';
+import { type Environment, expand } from './expand.ts';
+import { mergeFiles } from './merge-files.ts';
+import { applyOverlay, type Overlay } from './overlay.ts';
+import { type ConfigFile, parseFile } from './parse.ts';
+import { checkReferences } from './references.ts';
+import { emptyMap, type MapNode, type Node, nearest, type Origin, type Path, type Plain, toPlain } from './tree.ts';
+import { validate } from './validate.ts';
+
+export type { ConfigFile } from './parse.ts';
+
+export interface LoadInput {
+  /** In the order in which they merge; none when flags alone make the document. */
+  readonly files: readonly ConfigFile[];
+  readonly overlay?: Overlay;
+  readonly env: Environment;
+}
+
+export interface Loaded {
+  /** Deep-frozen; absent when there is an error among the diagnostics. */
+  readonly config?: Config;
+  /** Everything that was found, sorted by position. */
+  readonly diagnostics: readonly Diagnostic[];
+  /** Who said the value at the path; of a value that is not there, its nearest parent. */
+  readonly origins: (path: Path) => Origin;
+  /** The whole document with all defaults, each route with every policy, units as text. `{}` when it could not be read. */
+  readonly effective: Plain;
+  /** The same with origins. */
+  readonly tree: MapNode;
+  /** Only what files and flags say, without any default. */
+  readonly written: MapNode;
+}
+
+/** Text in; a config, or everything that is wrong with it. Pure: no clock, no disk, no network, no globals. Never throws. */
+export function loadConfig(input: LoadInput): Loaded {
+  const order = input.files.map(({ name }) => name);
+  const parsed = input.files.map(parseFile);
+  const diagnostics: Diagnostic[] = parsed.flatMap((file) => file.diagnostics);
+  const roots = parsed.flatMap(({ root }) => (root ? [root] : []));
+  if (roots.length < input.files.length) return failed(diagnostics, order);
+
+  for (const root of roots) diagnostics.push(...expand(root, input.env));
+  const merged = mergeFiles(roots);
+  diagnostics.push(...merged.diagnostics);
+  const root: Node = merged.root ?? emptyMap({ from: 'default' });
+  if (root.kind !== 'map') {
+    diagnostics.push(diagnose('wrong-type', root.origin, [], 'expected a map at the top of the file'));
+    return failed(diagnostics, order);
+  }
+  diagnostics.push(...applyOverlay(root, input.overlay ?? []), ...validate(root));
+  const tree = effectiveTree(root);
+  diagnostics.push(...checkReferences(root, tree, input.overlay ?? []));
+  return {
+    ...(!hasErrors(diagnostics) && { config: assemble(convert(tree)) }),
+    diagnostics: sortDiagnostics(diagnostics, order),
+    origins: (path) => nearest(tree, path).origin,
+    effective: toPlain(tree),
+    tree,
+    written: root,
+  };
+}
+
+function failed(diagnostics: readonly Diagnostic[], order: readonly string[]): Loaded {
+  const tree = emptyMap({ from: 'default' });
+  return {
+    diagnostics: sortDiagnostics(diagnostics, order),
+    origins: () => tree.origin,
+    effective: {},
+    tree,
+    written: tree,
+  };
+}

@@ -1,0 +1,79 @@
+import { splitBind } from './bind.ts';
+import { type Diagnostic, diagnose } from './diagnostic.ts';
+import { child, emptyMap, fromPlain, type MapNode, type Node, type Origin, type Path, setEntry } from './tree.ts';
+
+/** What flags say, in order; a later entry for the same path wins. */
+export type Overlay = readonly OverlayEntry[];
+
+export interface OverlayEntry {
+  /** A string segment on a list selects the item with that `name`. */
+  readonly path: Path;
+  readonly value: unknown;
+  readonly origin: 'flag';
+  /** As people write it: `--port`. */
+  readonly flag: string;
+  /** The value is only one half of a `host:port`. */
+  readonly half?: 'host' | 'port';
+}
+
+/** Writes the overlay into the tree, in place. Missing maps on the way are made. */
+export function applyOverlay(root: MapNode, overlay: Overlay): Diagnostic[] {
+  const diagnostics: Diagnostic[] = [];
+  for (const entry of overlay) {
+    const problem = apply(root, entry);
+    if (problem !== undefined) {
+      diagnostics.push(diagnose('bad-flag', { from: 'flag', flag: entry.flag }, entry.path, problem));
+    }
+  }
+  return diagnostics;
+}
+
+function apply(root: MapNode, entry: OverlayEntry): string | undefined {
+  const origin: Origin = { from: 'flag', flag: entry.flag };
+  let node: Node = root;
+  for (const [index, segment] of entry.path.entries()) {
+    if (node.kind === 'scalar') return 'the file has a plain value where the path goes on';
+    if (index === entry.path.length - 1) return write(node, segment, entry, origin);
+    let next: Node | undefined = node.kind === 'list' ? node.items[indexOf(node.items, segment)] : child(node, segment);
+    if (!next) {
+      next = typeof entry.path[index + 1] === 'number' ? { kind: 'list', items: [], origin } : emptyMap(origin);
+      if (node.kind === 'map') setEntry(node, String(segment), next);
+      else if (segment === node.items.length) node.items.push(next);
+      else return `the file has no item ${JSON.stringify(segment)} there`;
+    }
+    node = next;
+  }
+  return undefined;
+}
+
+function write(node: Node, segment: string | number, entry: OverlayEntry, origin: Origin): string | undefined {
+  const value = entry.half ? joinBind(child(node, segment), entry.half, String(entry.value)) : entry.value;
+  const fresh = fromPlain(value, origin);
+  if (node.kind === 'list') {
+    const index = indexOf(node.items, segment);
+    if (index < 0 || index > node.items.length) return `the file has no item ${JSON.stringify(segment)} there`;
+    node.items[index] = fresh;
+    return undefined;
+  }
+  const map = node as MapNode;
+  const before = child(map, segment);
+  // The other members belong to the other type and would all be unknown keys.
+  if (segment === 'type' && before?.kind === 'scalar' && before.value !== value) map.entries.clear();
+  setEntry(map, String(segment), fresh);
+  return undefined;
+}
+
+function indexOf(items: readonly Node[], segment: string | number): number {
+  if (typeof segment === 'number') return segment;
+  return items.findIndex((item) => {
+    const name = child(item, 'name');
+    return name?.kind === 'scalar' && name.value === segment;
+  });
+}
+
+function joinBind(before: Node | undefined, half: 'host' | 'port', value: string): string {
+  const base = before?.kind === 'scalar' ? splitBind(String(before.value)) : undefined;
+  const host = half === 'host' ? value : (base?.host ?? '0.0.0.0');
+  const port = half === 'port' ? value : (base?.port ?? 8001);
+  return `${host.includes(':') && !host.startsWith('[') ? `[${host}]` : host}:${port}`;
+}

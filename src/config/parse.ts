@@ -1,0 +1,217 @@
+import {
+  type Alias,
+  isAlias,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Pair,
+  type ParsedNode,
+  parseDocument,
+  type Scalar,
+} from 'yaml';
+import { type Diagnostic, diagnose, relate } from './diagnostic.ts';
+import {
+  type Entry,
+  type MapNode,
+  type Node,
+  type Origin,
+  type Path,
+  type Place,
+  type Plain,
+  toPlain,
+} from './tree.ts';
+import { syntaxHint } from './yaml-hints.ts';
+
+export interface ConfigFile {
+  readonly name: string;
+  readonly text: string;
+}
+
+/** Bytes; a config is read by people, and a larger one is a mistake or an attack. */
+export const MAX_FILE_SIZE = 1024 * 1024;
+/** After aliases are resolved: what a nest of YAML anchors ("billion laughs") runs into. */
+const MAX_NODES = 100_000;
+const MAX_DEPTH = 100;
+/** One broken line often breaks all that follow; more than this says nothing new. */
+const MAX_SYNTAX_ERRORS = 10;
+
+export interface Parsed {
+  readonly root?: Node;
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/** YAML text → tree with positions, or what is wrong with it. Never throws. */
+export function parseFile(file: ConfigFile): Parsed {
+  const top: Origin = { from: 'file', place: { file: file.name, line: 1, col: 1, start: 0, end: 0 } };
+  const fail = (code: 'file-too-large' | 'empty-file' | 'too-complex', message: string): Parsed => ({
+    diagnostics: [diagnose(code, top, [], message)],
+  });
+  if (Buffer.byteLength(file.text) > MAX_FILE_SIZE) return fail('file-too-large', 'the file is larger than 1 MiB');
+  const lines = new LineCounter();
+  let document: ReturnType<typeof parseDocument>;
+  try {
+    document = parseDocument(file.text, {
+      lineCounter: lines,
+      prettyErrors: false,
+      uniqueKeys: false,
+      keepSourceTokens: false,
+    });
+  } catch {
+    // The composer recurses: a file of a million brackets overflows the stack.
+    return fail('too-complex', 'the YAML is nested too deeply');
+  }
+  const reader = new Reader(file, lines);
+  // A warning is a tag or directive that would be ignored: nothing in this file may be ignored.
+  const problems = firstOfEachLine([...document.errors, ...document.warnings], lines);
+  if (problems.length > 0) return { diagnostics: problems.map((problem) => reader.syntaxError(problem)) };
+  if (document.contents === null) return fail('empty-file', 'the file is empty');
+  if (isScalar(document.contents) && document.contents.value === null) return fail('empty-file', 'the file is empty');
+  try {
+    const root = reader.node(document.contents as ParsedNode, [], 0);
+    return { root, diagnostics: reader.diagnostics };
+  } catch (error) {
+    if (error instanceof TooComplex) return fail('too-complex', error.message);
+    throw error;
+  }
+}
+
+/** After one broken value the parser stumbles over everything that follows it; only the first is a mistake. */
+function firstOfEachLine<T extends { message: string; pos: readonly [number, number] }>(
+  problems: readonly T[],
+  lines: LineCounter,
+): T[] {
+  const seen = new Set<number>();
+  const first = problems.filter((problem, index) => {
+    const { line } = lines.linePos(problem.pos[0]);
+    if (seen.has(line) || (index > 0 && /token in YAML stream/.test(problem.message))) return false;
+    seen.add(line);
+    return true;
+  });
+  return first.slice(0, MAX_SYNTAX_ERRORS);
+}
+
+/** One value in YAML, as flags hold it: `5`, `[a, b]`, `{ env: KEY }`. Undefined when it is not valid. */
+export function parseValue(text: string): Plain | undefined {
+  if (text.trim() === '') return '';
+  const { root, diagnostics } = parseFile({ name: 'value', text });
+  return root && diagnostics.length === 0 ? toPlain(root) : undefined;
+}
+
+class TooComplex extends Error {}
+
+class Reader {
+  readonly diagnostics: Diagnostic[] = [];
+  readonly #file: ConfigFile;
+  readonly #lines: LineCounter;
+  readonly #anchors = new Map<string, ParsedNode>();
+  readonly #open = new Set<ParsedNode>();
+  #nodes = 0;
+
+  constructor(file: ConfigFile, lines: LineCounter) {
+    this.#file = file;
+    this.#lines = lines;
+  }
+
+  place(start: number, end: number): Place {
+    const { line, col } = this.#lines.linePos(start);
+    return { file: this.#file.name, line: Math.max(1, line), col: Math.max(1, col), start, end };
+  }
+
+  origin(node: { range?: readonly number[] | null }): Origin {
+    const [start = 0, end = start] = node.range ?? [];
+    return { from: 'file', place: this.place(start, end) };
+  }
+
+  syntaxError(error: { message: string; pos: readonly [number, number] }): Diagnostic {
+    const [start, end] = error.pos;
+    const { text } = this.#file;
+    // At the end of the text there is nothing to point at: the last line that holds something is what needs completing.
+    const at = start >= text.length ? text.trimEnd().length : start;
+    const origin: Origin = { from: 'file', place: this.place(at, Math.max(end, at + 1)) };
+    const hint = syntaxHint(text, at, error.message);
+    return diagnose('yaml-syntax', origin, [], error.message.replace(/\n[\s\S]*/, ''), { hint });
+  }
+
+  node(source: ParsedNode, path: Path, depth: number): Node {
+    if (++this.#nodes > MAX_NODES) throw new TooComplex('the YAML has too many values; are its anchors nested?');
+    if (depth > MAX_DEPTH) throw new TooComplex('the YAML is nested too deeply');
+    if (isAlias(source)) return this.#alias(source, path, depth);
+    if (source.anchor) this.#anchors.set(source.anchor, source);
+    const origin = this.origin(source);
+    if (isScalar(source)) return { kind: 'scalar', value: scalarValue(source), origin, raw: this.#raw(source) };
+    this.#open.add(source);
+    let node: Node;
+    if (isSeq(source)) {
+      const items = source.items.map((item, index) => this.node(item as ParsedNode, [...path, index], depth + 1));
+      node = { kind: 'list', items, origin };
+    } else node = this.#map(source.items, origin, path, depth);
+    this.#open.delete(source);
+    return node;
+  }
+
+  #alias(source: Alias.Parsed, path: Path, depth: number): Node {
+    const target = this.#anchors.get(source.source);
+    if (!target || this.#open.has(target)) {
+      throw new TooComplex(`the YAML alias *${source.source} stands inside its own anchor`);
+    }
+    const node = this.node(target, path, depth);
+    // What is wrong with the value is found where it is used.
+    return relocate(node, this.origin(source));
+  }
+
+  #map(pairs: readonly Pair[], origin: Origin, path: Path, depth: number): MapNode {
+    const entries = new Map<string, Entry>();
+    const inherited: Node[] = [];
+    for (const pair of pairs) {
+      const key = pair.key as ParsedNode | null;
+      const keyOrigin = key ? this.origin(key) : origin;
+      if (!isScalar(key) || key.value === null) {
+        this.diagnostics.push(diagnose('bad-key', keyOrigin, path, 'a key must be a word'));
+        continue;
+      }
+      if (key.anchor) this.#anchors.set(key.anchor, key as ParsedNode);
+      const name = typeof key.value === 'string' ? key.value : this.#raw(key);
+      const value: Node = pair.value
+        ? this.node(pair.value as ParsedNode, [...path, name], depth + 1)
+        : { kind: 'scalar', value: null, origin: keyOrigin, raw: '' };
+      const first = entries.get(name);
+      if (name === '<<' && key.type === 'PLAIN') inherited.push(...(value.kind === 'list' ? value.items : [value]));
+      else if (first) this.#duplicate(name, first, keyOrigin, path);
+      else entries.set(name, { key: keyOrigin, value });
+    }
+    for (const base of inherited) {
+      if (base.kind !== 'map') {
+        const message = '`<<` takes an alias of a map, or a list of them';
+        this.diagnostics.push(diagnose('bad-key', base.origin, path, message));
+        continue;
+      }
+      for (const [name, entry] of base.entries) if (!entries.has(name)) entries.set(name, entry);
+    }
+    return { kind: 'map', entries, origin };
+  }
+
+  #duplicate(name: string, first: Entry, second: Origin, path: Path): void {
+    const where = first.key.from === 'file' ? ` in line ${first.key.place.line}` : '';
+    const details = { related: [relate(first.key, 'first here')] };
+    this.diagnostics.push(
+      diagnose('duplicate-key', second, path, `key ${JSON.stringify(name)} stands already${where}`, details),
+    );
+  }
+
+  #raw(scalar: Scalar): string {
+    const [start = 0, end = start] = scalar.range ?? [];
+    return this.#file.text.slice(start, end);
+  }
+}
+
+function scalarValue(scalar: Scalar): string | number | boolean | null {
+  const { value } = scalar;
+  if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') return value;
+  return value === null || value === undefined ? null : String(value);
+}
+
+function relocate(node: Node, origin: Origin): Node {
+  if (node.kind === 'map') return { ...node, origin };
+  if (node.kind === 'list') return { ...node, origin };
+  return { ...node, origin };
+}

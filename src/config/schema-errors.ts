@@ -1,0 +1,189 @@
+import type { ErrorObject } from 'ajv';
+import type { DiagnosticCode } from './codes.ts';
+import { type Details, type Diagnostic, diagnose } from './diagnostic.ts';
+import { resolve, type Schema, tagsOf } from './schema.ts';
+import { didYouMean } from './suggest.ts';
+import { child, keyOrigin, type Node, nearest, type Origin, type Path } from './tree.ts';
+import { describeValue, expectation, typeHint } from './wording.ts';
+
+interface Finding extends Details {
+  readonly code: DiagnosticCode;
+  readonly message: string;
+  readonly path: Path;
+  readonly origin: Origin;
+}
+
+/** Ajv's errors → diagnostics at the very key or value they are about, one for each mistake. */
+export function explain(root: Node, errors: readonly ErrorObject[]): Diagnostic[] {
+  const found = new Map<string, Diagnostic>();
+  for (const error of errors) {
+    const path = pathOf(root, error.instancePath);
+    const node = nearest(root, path);
+    // A variable that is not set has been reported; its `${…}` is no value to judge.
+    if (node.kind === 'scalar' && node.poisoned) continue;
+    const finding = interpret(root, node, path, error);
+    if (!finding) continue;
+    const { code, origin, message, ...details } = finding;
+    const diagnostic = diagnose(code, origin, finding.path, message, details);
+    found.set(JSON.stringify([diagnostic.file, diagnostic.line, diagnostic.col, finding.path, message]), diagnostic);
+  }
+  return [...found.values()];
+}
+
+/** A JSON pointer as a path; numbers where the tree has a list. */
+export function pathOf(root: Node, pointer: string): Path {
+  const path: (string | number)[] = [];
+  let node: Node | undefined = root;
+  for (const part of pointer.split('/').slice(1)) {
+    const key = part.replaceAll('~1', '/').replaceAll('~0', '~');
+    const segment: string | number = node?.kind === 'list' ? Number(key) : key;
+    path.push(segment);
+    node = child(node, segment);
+  }
+  return path;
+}
+
+function interpret(root: Node, node: Node, path: Path, error: ErrorObject): Finding | undefined {
+  const schema = resolve((error.parentSchema ?? {}) as Schema);
+  const params = error.params as Record<string, unknown>;
+  const atKey = (key: string): Pick<Finding, 'path' | 'origin'> => ({ path, origin: keyOrigin(root, [...path, key]) });
+  const atNode = { path, origin: node.origin };
+  const inAlternative = /\/oneOf\/\d+\//.test(error.schemaPath);
+  switch (error.keyword) {
+    case 'additionalProperties': {
+      const key = String(params['additionalProperty']);
+      const known = Object.keys(schema.properties ?? {}).filter((name) => !child(node, name));
+      const message = `unknown key ${JSON.stringify(key)}`;
+      return { code: 'unknown-key', message, hint: didYouMean(key, known) ?? listKeys(known), ...atKey(key) };
+    }
+    case 'required': {
+      if (inAlternative) return undefined;
+      const key = String(params['missingProperty']);
+      const hint = firstSentence(resolve(schema.properties?.[key] ?? {}).description);
+      return {
+        code: 'missing-key',
+        message: `key ${JSON.stringify(key)} is missing`,
+        hint,
+        ...owner(root, node, path),
+      };
+    }
+    case 'discriminator': {
+      const key = String(params['tag']);
+      const tag = child(node, key);
+      const tags = tagsOf(schema);
+      if (tag?.kind !== 'scalar') {
+        return tag && { ...wrongType(tag, { enum: tags }), path: [...path, key], origin: tag.origin };
+      }
+      if (tag.poisoned) return undefined;
+      return { ...badChoice(tag, tags), path: [...path, key], origin: tag.origin };
+    }
+    case 'type':
+      return { ...wrongType(node, schema), ...atNode, origin: valueOrigin(root, node, path) };
+    case 'enum':
+    case 'const':
+      if (node.kind !== 'scalar') return { ...wrongType(node, schema), ...atNode };
+      return { ...badChoice(node, schema.enum ?? [schema.const]), ...atNode };
+    case 'pattern':
+    case 'minLength':
+    case 'maxLength':
+      if (error.propertyName !== undefined) return undefined;
+      return { ...badText(node, schema, error.keyword), ...atNode };
+    case 'propertyNames': {
+      const key = String(params['propertyName']);
+      const message = `${JSON.stringify(key)} cannot be a name here`;
+      const hint = 'letters, digits, dots, dashes and underscores, starting with a letter or digit';
+      return { code: 'bad-name', message, hint, ...atKey(key) };
+    }
+    case 'false schema': {
+      const key = String(path.at(-1));
+      const other = /\/dependentSchemas\/([^/]+)\//.exec(error.schemaPath)?.[1] ?? 'another key';
+      const message = `${JSON.stringify(key)} and ${JSON.stringify(other)} exclude each other`;
+      return { code: 'conflicting-keys', message, path, origin: keyOrigin(root, path) };
+    }
+    case 'oneOf':
+      if (node.kind !== 'map') return undefined;
+      return exactlyOne(root, node, path, schema);
+    case 'minimum':
+    case 'maximum':
+    case 'exclusiveMinimum': {
+      const message = `${describeValue(node, schema)} is out of range: it must be ${expectation(schema)}`;
+      return { code: 'out-of-range', message, ...atNode };
+    }
+    case 'minItems':
+    case 'minProperties':
+      return { code: 'out-of-range', message: 'must not be empty', ...atNode };
+    case 'uniqueItems': {
+      const item = nearest(node, [Number(params['i'])]);
+      const first = Number(params['j']);
+      const message = `${describeValue(item, {})} stands in the list already`;
+      const [index, other] = [Math.max(Number(params['i']), first), Math.min(Number(params['i']), first)];
+      return {
+        code: 'duplicate-item',
+        message: `${message}, as item ${other + 1}`,
+        path: [...path, index],
+        origin: nearest(node, [index]).origin,
+      };
+    }
+    default:
+      return { code: 'bad-value', message: error.message ?? 'is not valid', ...atNode };
+  }
+}
+
+/** A missing key is best shown at the key whose map lacks it; a list item or the whole file at its start. */
+function owner(root: Node, node: Node, path: Path): Pick<Finding, 'path' | 'origin'> {
+  return { path, origin: typeof path.at(-1) === 'string' ? keyOrigin(root, path) : node.origin };
+}
+
+/** An empty value has no text to point at, so its key is shown. */
+function valueOrigin(root: Node, node: Node, path: Path): Origin {
+  return node.kind === 'scalar' && node.raw === '' ? keyOrigin(root, path) : node.origin;
+}
+
+function exactlyOne(root: Node, node: Node, path: Path, schema: Schema): Finding {
+  const keys = (schema.oneOf ?? []).flatMap((option) => option.required ?? []);
+  const present = keys.filter((key) => child(node, key));
+  if (present.length === 0) {
+    return { code: 'missing-key', message: `needs one of ${keys.join(', ')}`, ...owner(root, node, path) };
+  }
+  const message = `${present.map((key) => JSON.stringify(key)).join(' and ')} exclude each other`;
+  return { code: 'conflicting-keys', message, path, origin: keyOrigin(root, [...path, present[1]!]) };
+}
+
+function wrongType(node: Node, schema: Schema): Pick<Finding, 'code' | 'message' | 'hint'> {
+  const unit = schema['x-unit'] !== undefined && node.kind === 'scalar' && typeof node.value === 'number';
+  if (unit) {
+    const example = `${node.value}${schema['x-unit'] === 'size' ? 'MiB' : 's'}`;
+    return { code: 'missing-unit', message: `${node.raw} has no unit`, hint: `write ${example} if that is meant` };
+  }
+  const message = `expected ${expectation(schema)}, got ${describeValue(node, schema)}`;
+  return { code: 'wrong-type', message, hint: typeHint(node, schema) };
+}
+
+function badChoice(node: Node, choices: readonly unknown[]): Pick<Finding, 'code' | 'message' | 'hint'> {
+  const word = node.kind === 'scalar' ? String(node.value) : '';
+  const suggestion = node.kind === 'scalar' && node.value !== null ? didYouMean(word, choices.map(String)) : undefined;
+  const message = `${describeValue(node, {})} is not ${choices.length > 1 ? 'one of ' : ''}${choices.join(', ')}`;
+  return { code: 'bad-value', message, hint: suggestion ?? typeHint(node, { enum: choices }) };
+}
+
+function badText(node: Node, schema: Schema, keyword: string): Pick<Finding, 'code' | 'message' | 'hint'> {
+  const text = node.kind === 'scalar' ? String(node.value) : '';
+  if (text === '') return { code: 'bad-value', message: 'must not be empty' };
+  if (schema['x-unit'] && /^\d+(\.\d+)?$/.test(text)) {
+    return {
+      code: 'missing-unit',
+      message: `${text} has no unit`,
+      hint: `such as ${schema['x-unit'] === 'size' ? 'MiB' : 's'}`,
+    };
+  }
+  if (keyword === 'maxLength') return { code: 'bad-value', message: `is longer than ${schema.maxLength} characters` };
+  return { code: 'bad-value', message: `${describeValue(node, schema)} is not ${expectation(schema)}` };
+}
+
+function listKeys(keys: readonly string[]): string | undefined {
+  return keys.length > 0 && keys.length <= 12 ? `possible here: ${keys.join(', ')}` : undefined;
+}
+
+function firstSentence(text: string | undefined): string | undefined {
+  return text?.split(/(?<=\.) /)[0]?.replace(/\.$/, '');
+}

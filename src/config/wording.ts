@@ -1,0 +1,75 @@
+import type { Schema } from './schema.ts';
+import type { Node } from './tree.ts';
+
+const TYPES: Readonly<Record<string, string>> = {
+  object: 'a map',
+  array: 'a list',
+  string: 'a string',
+  integer: 'a whole number',
+  number: 'a number',
+  boolean: 'true or false',
+};
+
+/** Patterns that need a word of their own, by the start of the schema's pattern. */
+const FORMS: readonly { readonly pattern: string; readonly words: string }[] = [
+  { pattern: '^(\\[[0-9A-Fa-f:.]+', words: 'host:port, such as 0.0.0.0:8001 or "[::]:8001"' },
+  { pattern: '^[Hh][Tt][Tt][Pp]', words: 'an http:// or https:// URL without query' },
+  { pattern: '^[A-Za-z0-9][A-Za-z0-9._-]*$', words: 'a name of letters, digits, dots, dashes and underscores' },
+  { pattern: '^[A-Za-z_]', words: 'the name of an environment variable' },
+  { pattern: '^[a-z0-9]([-a-z0-9]', words: 'the name of a Kubernetes namespace' },
+  { pattern: '^/', words: 'a path that starts with /' },
+  { pattern: '^[A-Za-z0-9!#', words: 'the name of an HTTP header' },
+];
+
+/** What the schema wants, as the object of "expected". */
+export function expectation(schema: Schema): string {
+  if (schema['x-unit'] === 'duration') return 'a duration such as "10s" or "1m30s"';
+  if (schema['x-unit'] === 'size') return 'a size such as "32MiB"';
+  if (schema['x-secret']) return 'a secret as { env: NAME } or { file: PATH }';
+  if (schema.enum) return `one of ${schema.enum.join(', ')}`;
+  if (schema.const !== undefined) return String(schema.const);
+  const form = FORMS.find(({ pattern }) => schema.pattern?.startsWith(pattern));
+  if (form) return form.words;
+  const type = TYPES[schema.type ?? ''] ?? 'another value';
+  const { minimum, maximum, exclusiveMinimum } = schema;
+  if (minimum !== undefined && maximum !== undefined) return `${type} from ${minimum} to ${maximum}`;
+  if (minimum !== undefined) return `${type} of at least ${minimum}`;
+  if (exclusiveMinimum === undefined) return type;
+  return `${type} above ${exclusiveMinimum}${maximum === undefined ? '' : ` and up to ${maximum}`}`;
+}
+
+/** The value as it may be shown: secrets and what came from the environment stay hidden. */
+export function describeValue(node: Node, schema: Schema): string {
+  if (node.kind === 'map') return 'a map';
+  if (node.kind === 'list') return 'a list';
+  if (node.value === null) return 'nothing';
+  if (schema['x-secret']) return typeof node.value === 'string' ? 'a string' : 'a plain value';
+  if (node.expanded !== undefined) return `the value of ${node.raw}`;
+  if (typeof node.value !== 'string') return node.raw;
+  return node.value.length > 60 ? 'a long string' : JSON.stringify(node.value);
+}
+
+/** A way out for what YAML writers trip over. */
+export function typeHint(node: Node, schema: Schema): string | undefined {
+  if (schema['x-secret']) {
+    return node.kind === 'scalar' ? 'secrets do not stand in the file: name where it is read' : undefined;
+  }
+  if (node.kind === 'scalar' && node.value === null) {
+    if (schema.type === 'object') return 'write {} for an empty map, or remove the key';
+    return 'give it a value, or remove the key';
+  }
+  if (node.kind === 'scalar' && typeof node.value === 'number' && /^[+-]?0\d/.test(node.raw)) {
+    return `a leading 0 is dropped: YAML reads ${node.raw} as ${node.value}; quote it if it is text`;
+  }
+  if (schema.type === 'boolean' && node.kind === 'scalar' && /^(yes|no|on|off)$/i.test(String(node.value))) {
+    return `write ${/^(yes|on)$/i.test(String(node.value)) ? 'true' : 'false'}; YAML 1.2 knows no yes, no, on, off`;
+  }
+  if (schema.type === 'string' && node.kind === 'scalar') return `quote it: "${node.raw}"`;
+  if ((schema.type === 'integer' || schema.type === 'number') && node.kind === 'scalar') {
+    if (typeof node.value === 'string' && /^\d+$/.test(node.value)) return `without quotes: ${node.value}`;
+    return undefined;
+  }
+  if (schema.type === 'array' && node.kind === 'scalar' && node.expanded === undefined)
+    return `write it as a list: [${node.raw}]`;
+  return undefined;
+}

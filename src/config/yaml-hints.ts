@@ -1,0 +1,33 @@
+/** What YAML's traps look like in the text, and how to get out of them. */
+const TRAPS: readonly { readonly line: RegExp; readonly hint: string }[] = [
+  { line: /^\s*\t/, hint: 'indent with spaces; YAML allows no tabs' },
+  {
+    line: /(?:[:,[-]|^)\s*(\*(?![A-Za-z0-9_-]+\s*(?:[,\]}#]|$))[^\s,\]}]*)/,
+    hint: 'quote it: "$1"; a bare * starts a YAML alias',
+  },
+  {
+    line: /[:,-]\s+(\[[0-9A-Fa-f:.]*\]:\d+)/,
+    hint: 'quote it: "$1"; a bare [ starts a YAML list',
+  },
+  {
+    line: /[{[].*?(?<!["'])(\$\{[^}]*\})/,
+    hint: 'quote it: "$1"; within { } and [ ] a brace ends the value',
+  },
+  { line: /^[^#"']*:\s+(@[^\s,]*|`[^\s,]*|%[^\s,]*)/, hint: 'quote it: "$1"; YAML reserves that first character' },
+  { line: /^\s*[\w-]+:[^\s/:]/, hint: 'put a space after the colon' },
+  { line: /:\s+[^"'\s#[{|>][^"'#]*:\s/, hint: 'quote a value that contains ": "' },
+];
+
+/** A hint for a syntax error at the offset, or undefined; looks at its line and, for indentation, the one before. */
+export function syntaxHint(text: string, offset: number, message: string): string | undefined {
+  const start = text.lastIndexOf('\n', Math.max(0, offset - 1)) + 1;
+  const end = text.indexOf('\n', start);
+  const line = text.slice(start, end < 0 ? undefined : end);
+  for (const trap of TRAPS) {
+    const match = trap.line.exec(line);
+    if (match) return trap.hint.replace('$1', () => match[1] ?? '');
+  }
+  if (/alias/i.test(message)) return 'quote a value that starts with *';
+  if (/multiple documents/i.test(message)) return 'one file holds one document: remove the second `---`';
+  return undefined;
+}
