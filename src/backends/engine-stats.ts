@@ -95,9 +95,10 @@ function readSample(text: string, start: number, end: number, families: Map<stri
   if (!WANTED.has(name)) return;
   // Label values may hold braces, numbers may not.
   const labelsEnd = text[nameEnd] === '{' ? text.lastIndexOf('}', end) : nameEnd;
+  if (labelsEnd < nameEnd) return;
   const value = Number.parseFloat(text.slice(labelsEnd + 1, end));
   if (!Number.isFinite(value)) return;
-  const sample = { labels: text.slice(nameEnd + 1, Math.max(nameEnd + 1, labelsEnd)), value };
+  const sample = { labels: text.slice(nameEnd + 1, labelsEnd), value };
   const family = families.get(name);
   if (family === undefined) families.set(name, [sample]);
   else family.push(sample);
