@@ -14,8 +14,8 @@ const QUOTED = /^(["'])(.*)\1$/;
 const SALT = randomBytes(32);
 
 /**
- * The keys of an `api-key` auth: one a line, as `name: key`, `name=key` or the key alone (named `key-1`, `key-2` by its place);
- * blank lines and lines from `#` on do not count. A bare key holds no `=` but at its end.
+ * The keys of an `api-key` auth: one a line, or separated by commas, as `name: key`, `name=key` or the key alone (named `key-1`,
+ * `key-2` by its place); blank lines and lines from `#` on do not count. A key holds no comma, and a bare one no `=` but at its end.
  */
 export class KeySet {
   readonly #holders: ReadonlyMap<string, KeyHolder>;
@@ -25,17 +25,19 @@ export class KeySet {
     const holders = new Map<string, KeyHolder>();
     let place = 0;
     for (const [i, line] of text.split(/\r?\n/).entries()) {
-      const entry = line.replace(/(?:^|\s+)#.*$/, '').trim();
-      if (entry === '') continue;
-      place++;
-      const named = COLON.exec(entry) ?? EQUALS.exec(entry);
-      const value = named ? named[2]! : entry;
-      const key = QUOTED.exec(value)?.[2] ?? value;
-      if (!isKey(key)) throw new Error(`line ${i + 1} holds no key: printable characters without spaces`);
-      const digest = digestOf(key);
-      const same = holders.get(digest);
-      if (same) throw new Error(`line ${i + 1} holds the key of ${same.name} again`);
-      holders.set(digest, { name: named?.[1] ?? `key-${place}` });
+      for (const part of line.replace(/(?:^|\s+)#.*$/, '').split(',')) {
+        const entry = part.trim();
+        if (entry === '') continue;
+        place++;
+        const named = COLON.exec(entry) ?? EQUALS.exec(entry);
+        const value = named ? named[2]! : entry;
+        const key = QUOTED.exec(value)?.[2] ?? value;
+        if (!isKey(key)) throw new Error(`line ${i + 1} holds no key: printable characters without spaces`);
+        const digest = digestOf(key);
+        const same = holders.get(digest);
+        if (same) throw new Error(`line ${i + 1} holds the key of ${same.name} again`);
+        holders.set(digest, { name: named?.[1] ?? `key-${place}` });
+      }
     }
     if (holders.size === 0) throw new Error('it holds no key');
     this.#holders = holders;

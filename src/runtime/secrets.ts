@@ -75,8 +75,7 @@ export class Secrets {
     // Reading a pipe would wait for ever.
     if (!info.isFile()) throw new Error('it is not a file');
     if (info.size > MAX_SIZE) throw new Error('it is larger than 1 MiB');
-    // One line break at the end is the editor's, not the key's.
-    const text = readFileSync(secret.file, 'utf8').replace(/\r?\n$/, '');
+    const text = readFileSync(secret.file, 'utf8').trim();
     if (text === '') throw new Error('it is empty');
     return text;
   }

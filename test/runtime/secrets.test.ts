@@ -27,9 +27,9 @@ function config(apiKey: Secret, keys?: Secret): Config {
   } as unknown as Config;
 }
 
-test('a key from a file without its last line break, or from the environment', () => {
+test('a key from a file without the white space around it, or from the environment', () => {
   const secrets = new Secrets({ KEY: 'from-env' });
-  const secret = { file: file('key', 'from-file\n') };
+  const secret = { file: file('key', ' from-file\r\n\n') };
   assert.equal(secrets.resolve(secret), undefined);
   assert.deepEqual(secrets.load(config(secret)), []);
   assert.equal(secrets.resolve(secret), 'from-file');
@@ -85,11 +85,13 @@ test('a file of several keys', () => {
       'cyd: "k4#x"',
       'c2VjcmV0==',
       "dan='k5'",
-      'sk-a:b:c',
+      'sk-a:b:c, k6,eve: k7',
     ].join('\r\n'),
   );
-  const names = ['k1', 'k2', 'k3', 'k4#x', 'c2VjcmV0==', 'k5', 'sk-a:b:c'].map((key) => keys.find(key)?.name);
-  assert.deepEqual(names, ['ada', 'bob', 'key-3', 'cyd', 'key-5', 'dan', 'key-7']);
+  const names = ['k1', 'k2', 'k3', 'k4#x', 'c2VjcmV0==', 'k5', 'sk-a:b:c, k6,eve: k7'].map(
+    (key) => keys.find(key)?.name,
+  );
+  assert.deepEqual(names, ['ada', 'bob', 'key-3', 'cyd', 'key-5', 'dan', 'key-7', 'key-8', 'eve']);
   for (const wrong of ['', 'k', 'ada', 'ada: k1', 'k1 ', 'K1']) assert.equal(keys.find(wrong), undefined, wrong);
   assert.throws(() => new KeySet('# none\n\n'), /it holds no key/);
   assert.throws(() => new KeySet('ada: k1\nbob: k 2'), /^Error: line 2 holds no key: printable characters/);
