@@ -1,0 +1,6 @@
+import { run } from './cli/run.ts';
+
+/** `argv` without node and script. Ends the process: connections of the keep-alive kind would hold it otherwise. */
+export async function main(argv: readonly string[]): Promise<void> {
+  process.exit(await run(argv));
+}
