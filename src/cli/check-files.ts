@@ -1,24 +1,44 @@
 import { readFile } from 'node:fs/promises';
 import { type Diagnostic, diagnose } from '../config/diagnostic.ts';
 import type { Loaded } from '../config/load.ts';
-import { findSecrets } from '../config/secrets.ts';
+import { type ExternalReference, findSecrets } from '../config/secrets.ts';
+import { isKey, KeySet } from '../runtime/key-set.ts';
 import type { Io } from './io.ts';
 
 /** Whether what the config refers to outside of itself is there: secrets in variables and files, certificates. */
 export async function checkFiles({ tree }: Loaded, io: Io): Promise<Diagnostic[]> {
   const found: Diagnostic[] = [];
-  for (const { path, kind, name, origin } of findSecrets(tree)) {
-    if (kind === 'env') {
-      if (!io.env[name]) found.push(diagnose('secret-unreadable', origin, path, `variable ${name} is not set`));
-      continue;
-    }
-    const code = kind === 'file' ? 'secret-unreadable' : 'file-unavailable';
-    try {
-      const text = await readFile(name, 'utf8');
-      if (text.trim() === '') found.push(diagnose(code, origin, path, `${name} is empty`));
-    } catch (error) {
-      found.push(diagnose(code, origin, path, `cannot read ${name}: ${(error as NodeJS.ErrnoException).code}`));
-    }
+  for (const reference of findSecrets(tree)) {
+    const problem = await problemOf(reference, io);
+    if (problem === undefined) continue;
+    const code = reference.kind === 'tls' ? 'file-unavailable' : 'secret-unreadable';
+    found.push(diagnose(code, reference.origin, reference.path, problem));
   }
   return found;
+}
+
+/** The text of a secret is looked at and never shown. */
+async function problemOf({ kind, name, path }: ExternalReference, io: Io): Promise<string | undefined> {
+  let text: string | undefined;
+  try {
+    text = kind === 'env' ? io.env[name] : await readFile(name, 'utf8');
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    return code === 'ENOENT' ? `there is no file ${name}` : `cannot read ${name}: ${code ?? message}`;
+  }
+  const what = kind === 'env' ? `variable ${name}` : name;
+  if (text === undefined) return `${what} is not set`;
+  if (text.trim() === '') return `${what} is empty`;
+  if (kind === 'tls') return undefined;
+  if (path.at(-2) === 'keys') return keysProblem(text, what);
+  return isKey(text.replace(/\r?\n$/, '')) ? undefined : `${what} holds no key: printable characters without spaces`;
+}
+
+function keysProblem(text: string, what: string): string | undefined {
+  try {
+    new KeySet(text);
+    return undefined;
+  } catch (error) {
+    return `${what}: ${(error as Error).message}`;
+  }
 }

@@ -4,7 +4,7 @@ import { type DiagnosticFormat, formatDiagnostics } from '../config/format.ts';
 import type { ConfigFile } from '../config/parse.ts';
 import { EXIT, type Invocation } from './argv.ts';
 import { checkFiles } from './check-files.ts';
-import type { Io } from './io.ts';
+import { type Io, textStyle } from './io.ts';
 import { loadFrom } from './load.ts';
 
 /** `check [FILE|DIR…]`: every finding, and whether the configuration would be accepted. No network. */
@@ -25,7 +25,7 @@ export async function runCheck(invocation: Invocation, io: Io): Promise<number> 
   }
   const errors = found.filter(({ severity }) => severity === 'error').length;
   const warnings = found.length - errors;
-  io.out(formatDiagnostics(found, format, io.terminal ? { files, colour: true } : {}));
+  io.out(formatDiagnostics(found, format, textStyle(io, files)));
   if (format === 'text') {
     for (const notice of notices) io.err(`note: ${notice}\n`);
     if (found.length > 0) io.err(`${count(errors, 'error')}, ${count(warnings, 'warning')}\n`);

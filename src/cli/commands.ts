@@ -75,6 +75,23 @@ export const COMMANDS: readonly Command[] = [
     examples: ['vllm-router schema > router.schema.json', 'vllm-router schema routes[0].timeouts'],
   },
   {
+    name: 'demo',
+    summary: 'run the router in front of three simulated engines',
+    options: [
+      { name: 'port', kind: 'int', value: 'PORT', default: '8001', help: 'port of the router' },
+      {
+        name: 'engine-port',
+        kind: 'int',
+        value: 'PORT',
+        default: '9001',
+        help: 'port of the first engine; the others follow',
+      },
+    ],
+    details:
+      'Runs examples/demo.yaml, prints what to try, and ends on Ctrl-C. Nothing but the router itself is needed.',
+    examples: ['vllm-router demo', 'vllm-router demo --port 8101 --engine-port 9101'],
+  },
+  {
     name: 'help',
     summary: 'explain the router or one command',
     args: '[COMMAND]',

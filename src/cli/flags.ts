@@ -1,4 +1,4 @@
-import type { Option } from './options.ts';
+import { COMPATIBILITY_FLAGS, type Flag } from './compatibility-flags.ts';
 
 /** The old names, and ours. */
 export const ROUTING_LOGIC: Readonly<Record<string, string>> = {
@@ -25,27 +25,11 @@ export const LOG_LEVELS: Readonly<Record<string, string>> = {
   trace: 'trace',
 };
 
-/** A documented flag: an option, and what becomes of it. */
-export interface Flag extends Option {
-  readonly group: string;
-  /** The one config path that it writes, as people read it. */
-  readonly path?: string;
-  /** It is accepted and does nothing; this is said once at start when it is given. */
-  readonly unused?: string;
-  /** It cannot be supported; starting fails with this, which says what to use instead. */
-  readonly refused?: string;
-}
-
 const SERVER = 'Server';
 const DISCOVERY = 'Discovery';
 const STATIC = 'Static backends';
 const ROUTING = 'Routing';
 const STATS = 'Statistics and logs';
-const OTHER = 'Accepted for compatibility';
-
-const NO_LMCACHE = 'LMCache is not asked: prefixes are learnt from the traffic';
-const NO_SENTRY = 'errors are not sent to Sentry; use the log and /metrics';
-const NO_CACHE = 'there is no semantic cache, and its gate is off';
 
 /** Every flag of the original router and ours, in the order of `--help`. */
 export const FLAGS: readonly Flag[] = [
@@ -132,22 +116,6 @@ export const FLAGS: readonly Flag[] = [
     group: DISCOVERY,
     path: 'discovery.cli.labelSelector',
     help: 'label selector of the pods or services',
-  },
-  {
-    name: 'k8s-watcher-timeout-seconds',
-    kind: 'int',
-    value: 'N',
-    group: OTHER,
-    help: 'the watch has its own timing',
-    unused: 'the watch is renewed by itself',
-  },
-  {
-    name: 'backend-health-check-timeout-seconds',
-    kind: 'int',
-    value: 'N',
-    group: OTHER,
-    help: 'use --set defaults.health.timeout=10s',
-    unused: 'use --set defaults.health.timeout=10s',
   },
   {
     name: 'static-backends',
@@ -256,49 +224,6 @@ export const FLAGS: readonly Flag[] = [
     help: 'further attempts at other backends',
   },
   {
-    name: 'prefix-min-match-length',
-    kind: 'int',
-    value: 'N',
-    group: OTHER,
-    help: 'prefix-aware needs no threshold',
-    unused: 'prefix-aware weighs a match against the load and needs no threshold',
-  },
-  { name: 'kv-aware-threshold', kind: 'int', value: 'N', group: OTHER, help: 'see prefix-aware', unused: NO_LMCACHE },
-  {
-    name: 'loadaware-beta',
-    kind: 'float',
-    value: 'X',
-    group: OTHER,
-    help: 'prefix-aware weighs load by itself',
-    unused: 'prefix-aware weighs a match against the load by itself',
-  },
-  { name: 'lmcache-controller-port', kind: 'int', value: 'PORT', group: OTHER, help: 'not used', unused: NO_LMCACHE },
-  {
-    name: 'lmcache-controller-reply-port',
-    kind: 'int',
-    value: 'PORT',
-    group: OTHER,
-    help: 'not used',
-    unused: NO_LMCACHE,
-  },
-  {
-    name: 'lmcache-controller-heartbeat-port',
-    kind: 'int',
-    value: 'PORT',
-    group: OTHER,
-    help: 'not used',
-    unused: NO_LMCACHE,
-  },
-  {
-    name: 'lmcache-health-check-interval',
-    kind: 'int',
-    value: 'N',
-    group: OTHER,
-    help: 'not used',
-    unused: NO_LMCACHE,
-  },
-  { name: 'lmcache-worker-timeout', kind: 'int', value: 'N', group: OTHER, help: 'not used', unused: NO_LMCACHE },
-  {
     name: 'engine-stats-interval',
     kind: 'int',
     value: 'SECONDS',
@@ -350,114 +275,5 @@ export const FLAGS: readonly Flag[] = [
     path: 'logging.format',
     help: 'for people or for machines',
   },
-  {
-    name: 'dynamic-config-yaml',
-    kind: 'text',
-    value: 'FILE',
-    group: OTHER,
-    help: 'the original file format',
-    refused: 'write its settings to a router.yaml and name that with --config',
-  },
-  {
-    name: 'dynamic-config-json',
-    kind: 'text',
-    value: 'FILE',
-    group: OTHER,
-    help: 'the original file format',
-    refused: 'write its settings to a router.yaml and name that with --config',
-  },
-  {
-    name: 'external-providers-config',
-    kind: 'text',
-    value: 'FILE',
-    group: OTHER,
-    help: 'not supported',
-    refused: 'list the provider under discovery as a static backend with its url, models and apiKey',
-  },
-  {
-    name: 'callbacks',
-    kind: 'text',
-    value: 'MODULE',
-    group: OTHER,
-    help: 'not supported',
-    refused: 'it names Python code, which does not run here; put a proxy in front for it',
-  },
-  {
-    name: 'request-rewriter',
-    kind: 'text',
-    value: 'NAME',
-    default: 'noop',
-    group: OTHER,
-    help: 'only noop',
-    refused: 'it names Python code, which does not run here; models.aliases renames models',
-  },
-  {
-    name: 'enable-batch-api',
-    kind: 'switch',
-    group: OTHER,
-    help: 'not supported',
-    refused: 'the Files and Batches API is not served; send the requests one by one',
-  },
-  {
-    name: 'file-storage-class',
-    kind: 'text',
-    value: 'NAME',
-    group: OTHER,
-    help: 'not used',
-    unused: 'no files are stored',
-  },
-  {
-    name: 'file-storage-path',
-    kind: 'text',
-    value: 'DIR',
-    group: OTHER,
-    help: 'not used',
-    unused: 'no files are stored',
-  },
-  {
-    name: 'batch-processor',
-    kind: 'text',
-    value: 'NAME',
-    group: OTHER,
-    help: 'not used',
-    unused: 'there are no batches',
-  },
-  {
-    name: 'feature-gates',
-    kind: 'text',
-    value: 'A=true,…',
-    group: OTHER,
-    help: 'gates must be off',
-    unused: 'there are no gated features',
-  },
-  { name: 'semantic-cache-model', kind: 'text', value: 'NAME', group: OTHER, help: 'not used', unused: NO_CACHE },
-  { name: 'semantic-cache-dir', kind: 'text', value: 'DIR', group: OTHER, help: 'not used', unused: NO_CACHE },
-  { name: 'semantic-cache-threshold', kind: 'float', value: 'X', group: OTHER, help: 'not used', unused: NO_CACHE },
-  { name: 'sentry-dsn', kind: 'text', value: 'URL', group: OTHER, help: 'not supported', refused: NO_SENTRY },
-  { name: 'sentry-traces-sample-rate', kind: 'float', value: 'X', group: OTHER, help: 'not used', unused: NO_SENTRY },
-  {
-    name: 'sentry-profile-session-sample-rate',
-    kind: 'float',
-    value: 'X',
-    group: OTHER,
-    help: 'not used',
-    unused: NO_SENTRY,
-  },
-  {
-    name: 'otel-endpoint',
-    kind: 'text',
-    value: 'HOST:PORT',
-    group: OTHER,
-    help: 'not supported yet',
-    unused: 'traces are not exported yet',
-  },
-  {
-    name: 'otel-service-name',
-    kind: 'text',
-    value: 'NAME',
-    group: OTHER,
-    help: 'not used',
-    unused: 'traces are not exported yet',
-  },
-  { name: 'otel-secure', kind: 'switch', group: OTHER, help: 'not used', unused: 'traces are not exported yet' },
+  ...COMPATIBILITY_FLAGS,
 ];

@@ -1,5 +1,6 @@
 import { EXIT, type Invocation } from './argv.ts';
 import { COMMANDS, type Command, findCommand } from './commands.ts';
+import { COMPATIBILITY, type Flag } from './compatibility-flags.ts';
 import { FLAGS } from './flags.ts';
 import type { Io } from './io.ts';
 import type { Option } from './options.ts';
@@ -50,21 +51,28 @@ export function commandHelp(command: Command): string {
     `${wrap(command.details, 0)}\n`,
   ];
   if (command.options?.length) parts.push(`Options:\n${command.options.map(optionRow).join('')}`);
-  if (command.flags) parts.push(...flagGroups());
+  if (command.flags && command.name !== 'serve') {
+    parts.push('It also takes every flag of `vllm-router --help`, which write over the file.\n');
+  } else if (command.flags) parts.push(...flagGroups());
   parts.push(`Examples:\n${command.examples.map((example) => `    ${example}\n`).join('')}`);
   return parts.join('\n');
 }
 
 function flagGroups(): string[] {
-  const groups = [...new Set(FLAGS.map(({ group }) => group))].sort(
-    (a, b) => Number(a.startsWith('Accepted')) - Number(b.startsWith('Accepted')),
-  );
-  return groups.map(
-    (group) =>
-      `${group}:\n${FLAGS.filter((flag) => flag.group === group)
-        .map(optionRow)
-        .join('')}`,
-  );
+  const useful = FLAGS.filter(({ group }) => group !== COMPATIBILITY);
+  const groups = [...new Set(useful.map(({ group }) => group))];
+  const rest = FLAGS.filter(({ group }) => group === COMPATIBILITY);
+  const list = (flags: readonly Flag[]): string => wrap(flags.map(({ name }) => `--${name}`).join(' '), 4);
+  return [
+    ...groups.map(
+      (group) =>
+        `${group}:\n${FLAGS.filter((flag) => flag.group === group)
+          .map(optionRow)
+          .join('')}`,
+    ),
+    `Of the original router, accepted without effect (said once at start):\n    ${list(rest.filter((flag) => flag.unused))}\n`,
+    `And refused, with what to use instead:\n    ${list(rest.filter((flag) => flag.refused))}\n`,
+  ];
 }
 
 function optionRow(option: Option): string {
@@ -72,7 +80,7 @@ function optionRow(option: Option): string {
   const shown = option.kind === 'switch' || value === undefined ? '' : ` ${value.length > 40 ? 'NAME' : value}`;
   const fallback = option.default === undefined ? '' : ` [${option.default}]`;
   const choices = option.value !== undefined && option.choices ? `: ${option.choices.join(', ')}` : '';
-  return row(`--${option.name}${shown}`, `${option.help}${choices}${fallback}`);
+  return row(`--${option.name}${shown}`, `${option.help ?? ''}${choices}${fallback}`);
 }
 
 function row(left: string, right: string): string {

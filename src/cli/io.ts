@@ -1,3 +1,6 @@
+import type { FormatOptions } from '../config/format.ts';
+import type { ConfigFile } from '../config/parse.ts';
+
 /** What a command may touch of the process: handed in, so that tests see it all. */
 export interface Io {
   readonly out: (text: string) => void;
@@ -7,6 +10,11 @@ export interface Io {
   readonly terminal: boolean;
   /** All of standard input. */
   readonly stdin: () => Promise<string>;
+}
+
+/** How findings are shown: with the line and a caret on a terminal, in colour unless NO_COLOR says otherwise. */
+export function textStyle(io: Io, files: readonly ConfigFile[]): FormatOptions {
+  return io.terminal ? { files, colour: !io.env['NO_COLOR'] } : {};
 }
 
 export function processIo(): Io {

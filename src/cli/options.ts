@@ -11,8 +11,8 @@ export interface Option {
   readonly value?: string;
   /** Documented default, for help only: defaults live in the config schema. */
   readonly default?: string;
-  /** One line. */
-  readonly help: string;
+  /** One line. Flags that are only named in help have none. */
+  readonly help?: string;
   readonly group?: string;
   /** Each occurrence counts; otherwise the last wins. */
   readonly repeat?: true;

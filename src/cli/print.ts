@@ -2,7 +2,7 @@ import { formatDiagnostics } from '../config/format.ts';
 import { printYaml } from '../config/print-yaml.ts';
 import { toPlain } from '../config/tree.ts';
 import { EXIT, type Invocation } from './argv.ts';
-import type { Io } from './io.ts';
+import { type Io, textStyle } from './io.ts';
 import { loadFrom } from './load.ts';
 
 /** `print`: the effective configuration with the origin of every value. Secrets are references and stay references. */
@@ -10,7 +10,7 @@ export async function runPrint({ options, overlay, config, args, notices }: Invo
   const path = args[0] ?? config ?? (options.has('service-discovery') ? undefined : 'router.yaml');
   const { loaded, diagnostics, files } = await loadFrom(path, overlay, io);
   for (const notice of notices) io.err(`note: ${notice}\n`);
-  io.err(formatDiagnostics(diagnostics, 'text', io.terminal ? { files } : {}));
+  io.err(formatDiagnostics(diagnostics, 'text', textStyle(io, files)));
   if (!loaded?.config) return EXIT.failed;
   const tree = options.has('written') ? loaded.written : loaded.tree;
   io.out(options.get('format') === 'json' ? `${JSON.stringify(toPlain(tree), null, 2)}\n` : printYaml(tree));

@@ -47,13 +47,21 @@ export function diagnose(
     code,
     message,
     ...(details.hint !== undefined && { hint: details.hint }),
-    ...(details.related !== undefined && { related: details.related }),
+    ...(details.related !== undefined && details.related.length > 0 && { related: details.related }),
   };
 }
 
 export function relate(origin: Origin, message: string): RelatedPlace {
   const { file, line, col } = position(origin);
   return { file, line, col, message };
+}
+
+/** `line 12`, with the file's name where that is another one than `seenFrom`, or the flag. */
+export function cite(origin: Origin, seenFrom: Origin): string {
+  if (origin.from === 'flag') return origin.flag;
+  if (origin.from === 'default') return 'the defaults';
+  const { file, line } = origin.place;
+  return seenFrom.from === 'file' && seenFrom.place.file === file ? `line ${line}` : `${file}:${line}`;
 }
 
 function position(origin: Origin): Pick<Diagnostic, 'file' | 'line' | 'col' | 'length'> {

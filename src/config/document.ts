@@ -1,6 +1,6 @@
 import type { DiagnosticCode } from './codes.ts';
-import { type Details, type Diagnostic, diagnose, relate } from './diagnostic.ts';
-import { child, keyOrigin, type MapNode, type Node, nearest, nodeAt, type Origin, type Path } from './tree.ts';
+import { cite, type Details, type Diagnostic, diagnose, type RelatedPlace, relate } from './diagnostic.ts';
+import { keyOrigin, type MapNode, type Node, nearest, nodeAt, type Origin, type Path } from './tree.ts';
 
 /**
  * The document as the reference checks see it: reads that give nothing where a part has the wrong type (that has been
@@ -80,19 +80,13 @@ export class DocumentView {
     this.diagnostics.push(diagnose(code, this.keyOrigin(path), path, message, details));
   }
 
-  related(path: Path, message: string): Details['related'] {
+  related(path: Path, message: string): RelatedPlace[] {
     const origin = this.keyOrigin(path);
     return origin.from === 'file' ? [relate(origin, message)] : [];
   }
 
-  /** `router.yaml:12` where a file said it, else the flag, for messages. */
-  where(path: Path): string {
-    const origin = this.keyOrigin(path);
-    if (origin.from === 'file') return `line ${origin.place.line}`;
-    return origin.from === 'flag' ? origin.flag : 'the defaults';
-  }
-
-  member(path: Path, key: string | number): Node | undefined {
-    return child(this.node(path), key);
+  /** Where the key stands, for the message of a finding about another path. */
+  where(path: Path, seenFrom: Path): string {
+    return cite(this.keyOrigin(path), this.origin(seenFrom));
   }
 }

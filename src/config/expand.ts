@@ -27,6 +27,7 @@ function expandScalar(node: ScalarNode, text: string, env: Environment, path: Pa
     references++;
     const match = body === undefined ? null : BODY.exec(body);
     if (!match) {
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: it shows what to write
       const hint = 'write ${NAME} or ${NAME:-default}, and $${ for a plain ${';
       diagnostics.push(diagnose('bad-expansion', node.origin, path, `${whole} names no variable`, { hint }));
       return whole;

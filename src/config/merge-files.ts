@@ -1,4 +1,4 @@
-import { type Diagnostic, diagnose, relate } from './diagnostic.ts';
+import { cite, type Diagnostic, diagnose, relate } from './diagnostic.ts';
 import { clone, type MapNode, type Node, type Path } from './tree.ts';
 
 /**
@@ -26,11 +26,16 @@ function mergeInto(target: MapNode, source: MapNode, path: Path, diagnostics: Di
     } else if (path.length === 0 && key === 'routes' && first.value.kind === 'list' && entry.value.kind === 'list') {
       first.value.items.push(...entry.value.items.map(clone));
     } else if (!(path.length === 0 && key === 'version' && sameScalar(first.value, entry.value))) {
-      const place = first.key.from === 'file' ? ` in ${first.key.place.file}:${first.key.place.line}` : '';
       diagnostics.push(
-        diagnose('duplicate-key', entry.key, here, `stands already${place}`, {
-          related: [relate(first.key, 'first here')],
-        }),
+        diagnose(
+          'duplicate-key',
+          entry.key,
+          path,
+          `key ${JSON.stringify(key)} stands already in ${cite(first.key, entry.key)}`,
+          {
+            related: [relate(first.key, 'first here')],
+          },
+        ),
       );
     }
   }

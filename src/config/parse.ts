@@ -9,7 +9,7 @@ import {
   parseDocument,
   type Scalar,
 } from 'yaml';
-import { type Diagnostic, diagnose, relate } from './diagnostic.ts';
+import { cite, type Diagnostic, diagnose, relate } from './diagnostic.ts';
 import {
   type Entry,
   type MapNode,
@@ -191,10 +191,15 @@ class Reader {
   }
 
   #duplicate(name: string, first: Entry, second: Origin, path: Path): void {
-    const where = first.key.from === 'file' ? ` in line ${first.key.place.line}` : '';
     const details = { related: [relate(first.key, 'first here')] };
     this.diagnostics.push(
-      diagnose('duplicate-key', second, path, `key ${JSON.stringify(name)} stands already${where}`, details),
+      diagnose(
+        'duplicate-key',
+        second,
+        path,
+        `key ${JSON.stringify(name)} stands already in ${cite(first.key, second)}`,
+        details,
+      ),
     );
   }
 

@@ -48,8 +48,8 @@ function checkUrl(view: DocumentView, path: Path, seen: Map<string, Path>): void
   }
   const first = seen.get(normal);
   if (first) {
-    view.report('duplicate-backend', path, `the backend ${normal} stands already in ${view.where(first)}`, {
-      related: view.related(first, 'first here') ?? [],
+    view.report('duplicate-backend', path, `the backend ${normal} stands already in ${view.where(first, path)}`, {
+      related: view.related(first, 'first here'),
       hint: 'list all its models at one entry',
     });
   } else seen.set(normal, path);

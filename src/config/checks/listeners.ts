@@ -20,7 +20,7 @@ export function checkListeners(view: DocumentView): void {
     if (other) {
       const place = view.written(at) ? at : path;
       view.report('bind-conflict', place, `the listener ${JSON.stringify(other.name)} has this address already`, {
-        related: view.related(other.path, `${other.name} is here`) ?? [],
+        related: view.related(other.path, `${other.name} is here`),
         hint: view.written(at) ? undefined : `give ${name} a bind of its own`,
       });
     }

@@ -20,9 +20,9 @@ export function checkNames(view: DocumentView): void {
       view.report(
         'duplicate-route',
         at,
-        `route ${JSON.stringify(name)} stands already in ${view.where([...first, 'name'])}`,
+        `route ${JSON.stringify(name)} stands already in ${view.where([...first, 'name'], at)}`,
         {
-          related: view.related([...first, 'name'], 'first here') ?? [],
+          related: view.related([...first, 'name'], 'first here'),
         },
       );
     }
@@ -33,7 +33,10 @@ export function checkLoops(view: DocumentView): void {
   const aliases = view.record(['models', 'aliases']);
   for (const loop of aliasLoops(aliases)) {
     const path = ['models', 'aliases', loop[0]!];
-    view.reportKey('alias-loop', path, `the alias leads back to itself: ${[...loop, loop[0]].join(' → ')}`);
+    const related = loop.slice(1).flatMap((name) => view.related(['models', 'aliases', name], 'and here'));
+    view.reportKey('alias-loop', path, `the alias leads back to itself: ${[...loop, loop[0]].join(' → ')}`, {
+      related,
+    });
   }
   const routes = routeNames(view);
   const fallbacks = new Map(
@@ -45,7 +48,10 @@ export function checkLoops(view: DocumentView): void {
     if (!loop || loop.some((name) => reported.has(name))) continue;
     for (const name of loop) reported.add(name);
     const path = [...routes.get(start)!, 'fallback'];
-    view.reportKey('fallback-loop', path, `the fallback leads back to itself: ${[...loop, start].join(' → ')}`);
+    const related = loop.slice(1).flatMap((name) => view.related([...routes.get(name)!, 'fallback'], 'and here'));
+    view.reportKey('fallback-loop', path, `the fallback leads back to itself: ${[...loop, start].join(' → ')}`, {
+      related,
+    });
   }
 }
 

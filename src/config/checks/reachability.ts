@@ -27,7 +27,7 @@ export function checkReachability(view: DocumentView): void {
         place,
         `the route ${JSON.stringify(covering.name)} takes all of its requests`,
         {
-          related: view.related([...covering.route, 'match'], `${covering.name} matches here`) ?? [],
+          related: view.related([...covering.route, 'match'], `${covering.name} matches here`),
           hint: 'put the narrower route first',
         },
       );
