@@ -1,0 +1,36 @@
+import type { Program } from '../program.ts';
+
+export const contestantNames = ['direct', 'nginx', 'ours', 'rust-router', 'sglang-router'] as const;
+export type ContestantName = (typeof contestantNames)[number];
+
+/** What a contestant gets to start with. */
+export interface Place {
+  /** Authorities (`127.0.0.1:port`) of the engines. */
+  readonly engines: readonly string[];
+  /** Where it shall listen, on 127.0.0.1. */
+  readonly port: number;
+  /** For a metrics listener that cannot be switched off. */
+  readonly sparePort: number;
+  readonly core: number;
+  /** Folder of its own for logs and temporary files. */
+  readonly dir: string;
+}
+
+/** One way from the load to the engines: a proxy, or none. */
+export interface Contestant {
+  readonly name: ContestantName;
+  readonly about: string;
+  /** Flags that the load generator needs with it. */
+  readonly loadFlags?: readonly string[];
+  /** Throws an error with a message for the user when it cannot run here. Called once, before anything is started. */
+  prepare(): void;
+  /** Starts it on one core; `undefined` when there is nothing to start (direct). */
+  start(place: Place): Program | undefined;
+}
+
+export const direct: Contestant = {
+  name: 'direct',
+  about: 'no proxy: what the harness itself costs',
+  prepare() {},
+  start: () => undefined,
+};

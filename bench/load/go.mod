@@ -1,0 +1,3 @@
+module vllm-router/bench/load
+
+go 1.21

@@ -1,0 +1,125 @@
+/**
+ * `npm run bench`: how much CPU and memory the router takes for each request and each streamed chunk, beside nginx and
+ * others on the same machine in the same minutes. docs/performance.md says how to read it.
+ */
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { cpus } from 'node:os';
+import { dirname, join } from 'node:path';
+import { judge } from './bars.ts';
+import { buildLoadPrograms, cacheDir } from './build.ts';
+import { type Contestant, type ContestantName, direct } from './contestants/contestant.ts';
+import { nginx } from './contestants/nginx.ts';
+import { ours } from './contestants/ours.ts';
+import { rustRouter, sglangRouter } from './contestants/python-peers.ts';
+import { type Harness, type Measurement, measure, startEngines } from './measure.ts';
+import { type Options, readOptions, usage } from './options.ts';
+import { readProfile, selfTimes } from './profile.ts';
+import { runOnce, which } from './program.ts';
+import { report } from './report.ts';
+import { scenarios } from './scenarios.ts';
+
+const engineCount = 4;
+
+async function main(): Promise<number> {
+  if (process.argv.includes('--help')) {
+    process.stdout.write(usage);
+    return 0;
+  }
+  let options: Options;
+  try {
+    options = readOptions(process.argv.slice(2));
+  } catch (error) {
+    process.stderr.write(`${(error as Error).message}\n\n${usage}`);
+    return 64;
+  }
+  const contestants = options.contestants.map((name) => contestant(name, options));
+  if (!which('taskset')) throw new Error('taskset is missing: apt-get install util-linux (Linux only)');
+  for (const one of contestants) one.prepare();
+  const programs = buildLoadPrograms();
+  // The driver reads /proc at the ends of each window; on the proxy's core it would take time from the proxy.
+  runOnce('taskset', ['-a', '-cp', `${options.loadCore}`, `${process.pid}`]);
+
+  const dir = join(cacheDir, 'run');
+  rmSync(dir, { recursive: true, force: true });
+  const { loadCore, proxyCore, warmup, seconds } = options;
+  const engines = await startEngines(programs.engine, engineCount, loadCore, dir);
+  const harness: Harness = {
+    loadProgram: programs.load,
+    engines: engines.addresses,
+    loadCore,
+    proxyCore,
+    warmup,
+    seconds,
+    dir,
+  };
+  const all = await rounds(harness, contestants, options);
+  await engines.program.stop();
+
+  if (options.profile) return printProfiles(dir, options);
+  const verdicts = options.contestants.includes('ours') ? judge(all) : [];
+  process.stdout.write(`\n${header(contestants, options)}\n\n${report(all, verdicts)}`);
+  mkdirSync(dirname(options.out), { recursive: true });
+  writeFileSync(options.out, `${JSON.stringify({ options, verdicts, measurements: all }, null, 2)}\n`);
+  process.stdout.write(`\nraw figures: ${options.out}\n`);
+  return options.gate && verdicts.some((v) => v.result === 'FAIL') ? 1 : 0;
+}
+
+function contestant(name: ContestantName, options: Options): Contestant {
+  const flags = options.profile ? ['--cpu-prof', '--cpu-prof-dir=DIR'] : [];
+  return {
+    direct,
+    nginx,
+    ours: ours(options.config, flags),
+    'rust-router': rustRouter,
+    'sglang-router': sglangRouter,
+  }[name];
+}
+
+/** A B C A B C …: neighbours in time are what is compared, since the machine's speed drifts. */
+async function rounds(harness: Harness, contestants: readonly Contestant[], options: Options): Promise<Measurement[]> {
+  const all: Measurement[] = [];
+  for (let round = 1; round <= options.rounds; round++) {
+    for (const scenario of options.scenarios.map((name) => scenarios[name])) {
+      for (const one of contestants) {
+        const m = await measure(harness, one, scenario, round);
+        all.push(m);
+        const cpu = m.cpuPerUnit === null ? '' : `, ${m.cpuPerUnit.toFixed(1)} µs per ${scenario.unit}`;
+        process.stderr.write(`round ${round} (${scenario.name}) ${one.name}${cpu}, ${m.load.errors} errors\n`);
+      }
+    }
+  }
+  return all;
+}
+
+function header(contestants: readonly Contestant[], { rounds: count, seconds, proxyCore, loadCore }: Options): string {
+  const lines = contestants.map((one) => `- ${one.name}: ${one.about}`);
+  const where = `proxy on core ${proxyCore}, engines and load on core ${loadCore}`;
+  lines.unshift(
+    `${cpus()[0]?.model ?? 'unknown CPU'}, Node ${process.versions.node}, ${where}, ${count} × ${seconds} s`,
+    '',
+  );
+  return lines.join('\n');
+}
+
+function printProfiles(dir: string, options: Options): number {
+  let found = 0;
+  for (const name of options.scenarios) {
+    const profile = readProfile(join(dir, `1-${name}-ours`, 'profile'));
+    if (!profile) continue;
+    found++;
+    process.stdout.write(`\n(${name}) ${scenarios[name].title}: self time, the whole run with start and warm-up\n`);
+    for (const { name: fn, share } of selfTimes(profile).slice(0, 40)) {
+      process.stdout.write(`${(share * 100).toFixed(1).padStart(6)} %  ${fn}\n`);
+    }
+  }
+  if (found === 0)
+    process.stderr.write(`no profile was written below ${dir}: did the router end by itself on SIGTERM?\n`);
+  return found === 0 ? 1 : 0;
+}
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  process.stderr.write(`${(error as Error).message}\n`);
+  process.exitCode = 1;
+}
