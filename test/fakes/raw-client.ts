@@ -159,3 +159,14 @@ export async function rawRequest(url: string, request: RawRequest): Promise<RawR
     client.destroy();
   }
 }
+
+/** Resolves once nothing listens there any more. */
+export async function untilRefused(url: string): Promise<void> {
+  for (;;) {
+    try {
+      (await RawClient.open(url)).destroy();
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ECONNREFUSED') return;
+    }
+  }
+}

@@ -267,11 +267,12 @@ export class Core {
 
   private step(): void {
     const now = performance.now();
-    // Backwards, because a finished sequence is replaced by the last one.
     const tokens = this.decoding.length;
-    for (let i = tokens - 1; i >= 0; i--) {
-      const sequence = this.decoding[i];
-      if (sequence) this.emit(sequence, now);
+    for (let i = 0; i < this.decoding.length; ) {
+      const sequence = this.decoding[i]!;
+      this.emit(sequence, now);
+      // A finished sequence's slot has gone to the last one, whose turn it is now.
+      if (this.decoding[i] === sequence) i++;
     }
     this.observer.stepped?.(tokens);
     if (this.queue.length > 0) this.pump(now);

@@ -262,7 +262,7 @@ export class Engine implements EngineHost {
     });
   }
 
-  private notify(): void {
+  notify(): void {
     if (this.waiters.size > 0) for (const check of [...this.waiters]) check();
   }
 }

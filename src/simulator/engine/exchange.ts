@@ -131,6 +131,14 @@ export class Exchange {
     this.json(status, { error: { message, type, param, code: status } }, options);
   }
 
+  /** Part of a body whose head is sent, as a segment of its own: `res.write` would hold it back until the next tick. */
+  write(data: string | Buffer, encoding: BufferEncoding = 'utf8'): void {
+    // None: an earlier request on this connection is still being answered.
+    const { socket } = this.res;
+    if (socket) socket.write(data, encoding);
+    else this.res.write(data, encoding);
+  }
+
   /** The answer is complete as far as the engine is concerned; the caller ends the response. */
   finish(outcome: RequestRecord['outcome']): void {
     if (this.closed) return;
@@ -153,6 +161,7 @@ export class Exchange {
     this.record.outcome = 'silent';
     this.onAbort?.();
     this.onAbort = undefined;
+    this.host.notify();
   }
 
   /** Writes bytes that no HTTP library would; see `malformed.ts`. */
@@ -180,7 +189,7 @@ export class Exchange {
     if (fault.kind !== 'cut' && fault.kind !== 'silence') return false;
     this.head(status, { ...options, length: body.length });
     this.res.flushHeaders();
-    if (fault.at !== 'headers') this.res.write(body.subarray(0, body.length >> 1));
+    if (fault.at !== 'headers') this.write(body.subarray(0, body.length >> 1));
     if (fault.kind === 'cut') this.cut(fault.how);
     else this.silence();
     return true;

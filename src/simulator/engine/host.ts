@@ -24,6 +24,8 @@ export interface EngineHost {
   paused: boolean;
   /** Exchanges being answered. */
   readonly open: number;
+  /** Something that `until` may wait for has changed. */
+  notify(): void;
   /** An exchange is over. */
   left(exchange: Exchange): void;
   /** The engine core dies: every request ends with an error, then the listener goes. */

@@ -120,6 +120,10 @@ export class EngineMetrics {
       head(`${name}_created`, 'gauge', help);
       for (const [extra] of values) text += line(`${name}_created`, extra, String(this.created));
     };
+    const one = (value: number) => [['', value]] as const;
+    for (const what of ['flops', 'read_bytes', 'write_bytes']) {
+      counter(`estimated_${what}_per_gpu`, `Estimated ${what} (for Model Flops Utilization calculations).`, one(0));
+    }
     gauge('num_requests_running', core.running, 'Number of requests in model execution batches.');
     gauge('num_requests_waiting', core.waiting, 'Number of requests waiting to be processed.');
     head('num_requests_waiting_by_reason', 'gauge', 'Number of waiting requests by reason.');
@@ -130,7 +134,6 @@ export class EngineMetrics {
       text += `vllm:engine_sleep_state{engine="0",${labels},sleep_state="${state}"} ${decimal(sleepLevel === level ? 1 : 0)}\n`;
     }
     gauge('kv_cache_usage_perc', core.kvUsage, 'KV-cache usage. 1 means 100 percent usage.');
-    const one = (value: number) => [['', value]] as const;
     counter('prefix_cache_queries', 'Prefix cache queries, in terms of number of queried tokens.', one(this.queries));
     counter('prefix_cache_hits', 'Prefix cache hits, in terms of number of cached tokens.', one(this.hits));
     counter('external_prefix_cache_queries', 'External prefix cache queries, in tokens.', one(0));
@@ -155,9 +158,12 @@ export class EngineMetrics {
       'Count of successfully processed requests.',
       REASONS.map((reason) => [`finished_reason="${reason}"`, this.finished[reason]] as const),
     );
-    head('admission_rejections_total', 'counter', 'Number of admission attempts rejected by a queue limit, by reason.');
+    const rejections = 'Number of admission attempts rejected by a queue limit, by reason.';
+    head('admission_rejections_total', 'counter', rejections);
     text += `vllm:admission_rejections_total{${labels},reason="max_num_queued_reqs"} ${decimal(this.rejections)}\n`;
     text += `vllm:admission_rejections_total{${labels},reason="max_num_queued_tokens"} 0.0\n`;
+    head('admission_rejections_created', 'gauge', rejections);
+    text += `vllm:admission_rejections_created{${labels},reason="max_num_queued_reqs"} ${this.created}\n`;
     for (const [name, histogram] of Object.entries(this.histograms)) {
       head(name, 'histogram', `Histogram of ${name}.`);
       text += histogram.lines(`vllm:${name}`, labels);

@@ -65,7 +65,7 @@ export class EventStream {
   }
 
   get blocked(): boolean {
-    return this.exchange.res.writableNeedDrain;
+    return this.exchange.res.socket?.writableNeedDrain === true;
   }
 
   send(frame: string): void {
@@ -76,17 +76,15 @@ export class EventStream {
       return;
     }
     this.events++;
-    exchange.res.write(frame, this.encoding);
+    exchange.write(frame, this.encoding);
   }
 
   /** Ends the stream as a sound one ends: `[DONE]` and the last chunk are writes of their own. */
   end(done: boolean): void {
     const { exchange } = this;
     if (exchange.closed || exchange.record.outcome === 'silent') return;
-    const { res } = exchange;
     exchange.finish('completed');
-    if (done && this.fault?.kind !== 'no-done') res.write(DONE, 'latin1');
-    res.end(LAST_CHUNK, 'latin1');
+    this.close(done && this.fault?.kind !== 'no-done');
   }
 
   /** An error event, then the end. */
@@ -94,11 +92,10 @@ export class EventStream {
     const { exchange } = this;
     if (exchange.closed) return;
     const { frame, done } = this.errors(message, type, code);
-    exchange.res.write(frame);
+    exchange.write(frame);
     exchange.onAbort?.();
     exchange.finish('failed');
-    if (done) exchange.res.write(DONE, 'latin1');
-    exchange.res.end(LAST_CHUNK, 'latin1');
+    this.close(done);
   }
 
   private crash(): void {
@@ -115,8 +112,15 @@ export class EventStream {
     else if (fault.kind === 'no-done') {
       exchange.onAbort?.();
       exchange.finish('failed');
-      exchange.res.end(LAST_CHUNK, 'latin1');
+      this.close(false);
     }
+  }
+
+  private close(done: boolean): void {
+    const { exchange } = this;
+    if (done) exchange.write(DONE, 'latin1');
+    exchange.write(LAST_CHUNK, 'latin1');
+    exchange.res.end();
   }
 
   private mute(): void {
