@@ -7,7 +7,7 @@ import type { ChunkRanges } from '../../backends/pool.ts';
  *
  *   SIZE ──ext──► EXT ─┐
  *     └───── CR ───────┴► SIZE_LF ─► DATA ─► DATA_CR ─► DATA_LF ─► SIZE …
- *                             └─ size 0 ─► TRAILER_START ─(line)─► TRAILER ─► … ─► END_LF ─► done
+ *                             └─ size 0 ─► TRAILER_START ─► TRAILER_NAME ─► TRAILER ─► … ─► END_LF ─► done
  */
 const SIZE = 0;
 const EXT = 1;
@@ -19,9 +19,11 @@ const TRAILER_START = 6;
 const TRAILER = 7;
 const TRAILER_LF = 8;
 const END_LF = 9;
+const TRAILER_NAME = 10;
 
 const CR = 0x0d;
 const LF = 0x0a;
+const COLON = 0x3a;
 /** Bytes of extensions and trailers that one response may carry. */
 const MAX_OVERHEAD = 16 * 1024;
 
@@ -30,6 +32,8 @@ export class ChunkScanner implements ChunkRanges {
   #left = 0;
   #digits = 0;
   #overhead = 0;
+  /** Extensions are this hop's: a read that holds one is framed anew for the client. */
+  #extended = false;
   whole = true;
   offsets = new Int32Array(16);
   count = 0;
@@ -43,6 +47,7 @@ export class ChunkScanner implements ChunkRanges {
     this.#left = 0;
     this.#digits = 0;
     this.#overhead = 0;
+    this.#extended = false;
     this.done = false;
   }
 
@@ -72,13 +77,15 @@ export class ChunkScanner implements ChunkRanges {
             this.#left = this.#left * 16 + digit;
           } else if (this.#digits === 0) return -1;
           else if (byte === CR) state = SIZE_LF;
-          else if (byte === 0x3b || byte === 0x20 || byte === 0x09) state = EXT;
-          else return -1;
+          else if (byte === 0x3b) {
+            state = EXT;
+            this.#extended = true;
+          } else return -1;
           break;
         }
         case EXT:
           if (byte === CR) state = SIZE_LF;
-          else if (byte === LF || ++this.#overhead > MAX_OVERHEAD) return -1;
+          else if (!isText(byte) || ++this.#overhead > MAX_OVERHEAD) return -1;
           break;
         case SIZE_LF:
           if (byte !== LF) return -1;
@@ -101,12 +108,16 @@ export class ChunkScanner implements ChunkRanges {
           break;
         case TRAILER_START:
           if (byte === CR) state = END_LF;
-          else if (byte === LF) return -1;
-          else state = TRAILER;
+          else if (!isToken(byte) || ++this.#overhead > MAX_OVERHEAD) return -1;
+          else state = TRAILER_NAME;
+          break;
+        case TRAILER_NAME:
+          if (byte === COLON) state = TRAILER;
+          else if (!isToken(byte) || ++this.#overhead > MAX_OVERHEAD) return -1;
           break;
         case TRAILER:
           if (byte === CR) state = TRAILER_LF;
-          else if (byte === LF || ++this.#overhead > MAX_OVERHEAD) return -1;
+          else if (!isText(byte) || ++this.#overhead > MAX_OVERHEAD) return -1;
           break;
         case TRAILER_LF:
           if (byte !== LF) return -1;
@@ -128,7 +139,8 @@ export class ChunkScanner implements ChunkRanges {
     const inTail = state >= TRAILER_START;
     if (inTail && this.bodyEnd < 0) this.bodyEnd = start;
     if (!inTail) this.bodyEnd = at;
-    this.whole = startsWhole && (inTail || lastBoundary === at);
+    this.whole = startsWhole && !this.#extended && (inTail || lastBoundary === at);
+    if (lastBoundary === at) this.#extended = false;
   }
 
   #push(start: number, end: number): void {
@@ -140,6 +152,20 @@ export class ChunkScanner implements ChunkRanges {
     this.offsets[this.count++] = start;
     this.offsets[this.count++] = end;
   }
+}
+
+/** What a header's value may hold: no control character but the tab. */
+function isText(byte: number): boolean {
+  return (byte >= 0x20 && byte !== 0x7f) || byte === 0x09;
+}
+
+/** RFC 9110 §5.6.2; 0 and 1 by byte. */
+const TOKEN = new Uint8Array(256);
+for (const byte of Buffer.from("!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"))
+  TOKEN[byte] = 1;
+
+function isToken(byte: number): boolean {
+  return TOKEN[byte] === 1;
 }
 
 function hex(byte: number): number {
