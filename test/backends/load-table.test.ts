@@ -21,7 +21,7 @@ test('a slot counts attempts and tokens, and comes back to zero', () => {
 
 test("an engine's figures are there from a scrape until they are stale", () => {
   const slot = new LoadTable(1).allocate();
-  assert.ok(slot.engine === undefined);
+  assert.deepEqual([slot.engine], [undefined]);
   slot.dispatched();
   slot.scraped({ running: 4, waiting: 1, kvUsage: 0.25 });
   const { engine } = slot;
@@ -31,7 +31,7 @@ test("an engine's figures are there from a scrape until they are stale", () => {
   assert.equal(slot.engine, engine, 'no object per look');
   assert.deepEqual([engine?.running, engine?.ours], [5, 0]);
   slot.stale();
-  assert.equal(slot.engine, undefined);
+  assert.deepEqual([slot.engine], [undefined]);
 });
 
 test('slots are used again, zeroed; one too many is refused', () => {
