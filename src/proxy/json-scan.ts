@@ -1,10 +1,11 @@
+import { JsonStrings } from './json-strings.ts';
+
 /**
  * Finds the top-level members of a JSON object in its raw bytes, without building a value: JSON.parse of a 220 KB prompt
- * takes 1.6–3 ms of the event loop, this some 0.1 ms, and the bytes go on to the engine as they came anyway.
+ * takes 1.6–3 ms of the event loop, this some 0.05 ms, and the bytes go on to the engine as they came anyway.
  *
- * It checks the grammar of RFC 8259 but for what is inside strings (escapes, control characters) and inside numbers: the
- * engine checks those again, and neither can move a member border. Nesting is bounded before anything recursive sees it:
- * 10 MB of `[` blocked an event loop for 1.5 s.
+ * It checks the grammar of RFC 8259 but for the letters behind back-slashes, which cannot move a member's border; the engine
+ * checks those. Nesting is bounded before anything recursive sees it: 10 MB of `[` blocked an event loop for 1.5 s.
  */
 export const MAX_DEPTH = 128;
 
@@ -52,7 +53,6 @@ export class JsonMembers {
 }
 
 const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
 const COMMA = 0x2c;
 const COLON = 0x3a;
 const OPEN_BRACE = 0x7b;
@@ -76,9 +76,12 @@ const NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
 /** Is 1 at depth n when the container there is an object. Shared: a scan is synchronous. */
 const isObject = new Uint8Array(MAX_DEPTH + 1);
 
+const strings = new JsonStrings();
+
 /** Scans the whole body once. */
 export function scanMembers(body: Buffer): JsonMembers | ScanFault {
   const end = body.length;
+  strings.load(body);
   let at = skipSpace(body, 0);
   // A byte order mark is not JSON, though some clients send it.
   if (at === end) return invalid(at, 'it is empty');
@@ -110,8 +113,8 @@ export function scanMembers(body: Buffer): JsonMembers | ScanFault {
         continue;
       }
       if (byte !== QUOTE) return invalid(at, 'a member name is missing');
-      const close = stringEnd(body, at + 1);
-      if (close < 0) return invalid(at, 'a string does not end');
+      const close = strings.end(at + 1);
+      if (close < 0) return invalid(at, close === -1 ? 'a string does not end' : 'a string has a control character in it');
       if (depth === 1) {
         const key = keyText(body, at, close);
         if (key === undefined) return invalid(at, 'a member name is malformed');
@@ -127,8 +130,8 @@ export function scanMembers(body: Buffer): JsonMembers | ScanFault {
       }
       state = VALUE;
     } else if (byte === QUOTE) {
-      const close = stringEnd(body, at + 1);
-      if (close < 0) return invalid(at, 'a string does not end');
+      const close = strings.end(at + 1);
+      if (close < 0) return invalid(at, close === -1 ? 'a string does not end' : 'a string has a control character in it');
       at = close + 1;
       state = AFTER_VALUE;
     } else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) {
@@ -162,30 +165,6 @@ function memberEnd(body: Buffer, at: number): number {
   let end = at;
   while (CLASS[body[end - 1]!] === 1) end--;
   return end;
-}
-
-/**
- * Index of the quote that closes the string which begins at `start`; -1 if none. Short strings byte by byte, long ones by
- * the native search: each pays where the other is slow.
- */
-function stringEnd(body: Buffer, start: number): number {
-  const end = body.length;
-  let at = start;
-  for (;;) {
-    const near = Math.min(end, at + 48);
-    while (at < near) {
-      const byte = body[at]!;
-      if (byte === QUOTE) return at;
-      at += byte === BACKSLASH ? 2 : 1;
-    }
-    if (at >= end) return -1;
-    const quote = body.indexOf(QUOTE, at);
-    if (quote < 0) return -1;
-    let slashes = 0;
-    while (quote - 1 - slashes >= at && body[quote - 1 - slashes] === BACKSLASH) slashes++;
-    if (slashes % 2 === 0) return quote;
-    at = quote + 1;
-  }
 }
 
 function scalarEnd(body: Buffer, start: number): number {

@@ -31,7 +31,10 @@ export interface ConnectionOwner {
   /** The exchange is complete and the connection may carry another. */
   onIdle(connection: Connection): void;
   onClosed(connection: Connection): void;
-  /** A reused connection ended before a single byte of response: the engine closed it while idle (uvicorn does after 5 s). */
+  /**
+   * A reused connection ended right after the request, without a byte of response: the engine had closed it while idle (uvicorn does
+   * after 5 s).
+   */
   onStale(exchange: SocketExchange): void;
 }
 
@@ -39,11 +42,16 @@ export interface ConnectionOwner {
 export class SocketExchange implements Exchange {
   readonly request: UpstreamRequest;
   readonly handler: UpstreamHandler;
+  /** ms */
+  readonly connectTimeout: number;
   connection: Connection | undefined;
+  /** It is on its second connection because the first had gone stale. */
+  resent = false;
 
-  constructor(request: UpstreamRequest, handler: UpstreamHandler) {
+  constructor(request: UpstreamRequest, handler: UpstreamHandler, connectTimeout: number) {
     this.request = request;
     this.handler = handler;
+    this.connectTimeout = connectTimeout;
   }
 
   abort(): void {
@@ -58,6 +66,12 @@ export class SocketExchange implements Exchange {
     this.connection?.resume();
   }
 }
+
+/**
+ * A connection that the engine had closed while idle answers a request by its end within a round trip. One that ends later took the
+ * request and died with it: such a request may be what killed the engine, and must not be repeated as if nothing had happened. ms.
+ */
+const STALE_WITHIN = 1_000;
 
 type Phase = 'idle' | 'head' | 'length' | 'chunked' | 'eof' | 'closed';
 
@@ -77,6 +91,7 @@ export class Connection {
   #served = 0;
   #gotBytes = false;
   #connectTimer: NodeJS.Timeout | undefined;
+  #sentAt = 0;
   #failure: Error | undefined;
   /** Monotonic ms since which it is idle. */
   idleSince = 0;
@@ -115,6 +130,7 @@ export class Connection {
     const { request, handler } = exchange;
     this.#phase = 'head';
     this.#gotBytes = false;
+    this.#sentAt = performance.now();
     const { body } = request;
     const framing = body === undefined ? '' : `content-length: ${body.length}\r\n`;
     const head = `${request.method} ${request.path} HTTP/1.1\r\nhost: ${this.#target.authority}\r\n${framing}${request.headerLines}\r\n`;
@@ -256,8 +272,11 @@ export class Connection {
   #complete(next: number, bytes: number): number {
     const { handler } = this.#detach()!;
     this.#served++;
-    if (this.#head!.keepAlive && next === bytes) {
+    // An answer that came before the whole request had gone out leaves the rest of it in the way of the next one.
+    if (this.#head!.keepAlive && next === bytes && this.#socket.writableLength === 0) {
       this.#phase = 'idle';
+      // Paused for a slow client, it would never read the next response, nor its own end.
+      if (this.#socket.isPaused()) this.#socket.resume();
       this.#owner.onIdle(this);
       handler.onEnd();
       return next;
@@ -293,16 +312,23 @@ export class Connection {
     this.#owner.onClosed(this);
     if (this.#exchange === undefined) return;
     if (!this.#connected) this.#fail('connect_failed', this.#failure?.message ?? 'could not connect');
-    else if (this.#phase === 'head' && !this.#gotBytes && this.#served > 0) {
-      this.#owner.onStale(this.#detach()!);
-    } else if (this.#phase === 'head') this.#fail('disconnected', this.#failure?.message ?? 'connection closed');
+    else if (this.#isStale()) this.#owner.onStale(this.#detach()!);
+    else if (this.#phase === 'head') this.#fail('disconnected', this.#failure?.message ?? 'connection closed');
     else this.#fail('truncated', this.#failure?.message ?? 'connection closed inside the body');
+  }
+
+  #isStale(): boolean {
+    const untouched = this.#phase === 'head' && !this.#gotBytes && this.#served > 0;
+    return untouched && performance.now() - this.#sentAt < STALE_WITHIN;
   }
 
   #fail(reason: UpstreamFailure, message: string): void {
     const exchange = this.#detach();
     this.destroy();
-    exchange?.handler.onError(new UpstreamError(reason, message, { cause: this.#failure }));
+    if (exchange === undefined) return;
+    // The engine closed the first connection and is gone now: perhaps it died of the request, which it has had.
+    const known = exchange.resent && reason === 'connect_failed' ? 'disconnected' : reason;
+    exchange.handler.onError(new UpstreamError(known, message, { cause: this.#failure }));
   }
 }
 

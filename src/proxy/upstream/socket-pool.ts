@@ -37,7 +37,7 @@ export class SocketPool implements UpstreamPool, ConnectionOwner {
 
   send(request: UpstreamRequest, handler: UpstreamHandler, connectTimeout: number): Exchange {
     const prefixed = this.#pathPrefix === '' ? request : { ...request, path: this.#pathPrefix + request.path };
-    const exchange = new SocketExchange(prefixed, handler);
+    const exchange = new SocketExchange(prefixed, handler, connectTimeout);
     const connection = this.#take() ?? this.#connect(connectTimeout);
     connection.send(exchange);
     return exchange;
@@ -72,7 +72,8 @@ export class SocketPool implements UpstreamPool, ConnectionOwner {
 
   /** Not one of 151 such POSTs had run at the engine, so one try on a fresh connection is safe and invisible. */
   onStale(exchange: SocketExchange): void {
-    this.#connect(0).send(exchange);
+    exchange.resent = true;
+    this.#connect(exchange.connectTimeout).send(exchange);
   }
 
   #take(): Connection | undefined {

@@ -1,0 +1,47 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { generate } from '../../scripts/build-wasm.ts';
+import { JsonStrings } from '../../src/proxy/json-strings.ts';
+
+test('the committed module is what its source assembles to', async () => {
+  const committed = readFileSync(new URL('../../src/proxy/json-strings-wasm.ts', import.meta.url), 'utf8');
+  assert.equal(committed, await generate());
+});
+
+/** The obvious way. */
+function slowEnd(body: Buffer, at: number): number {
+  for (let index = at; index < body.length; index++) {
+    const byte = body[index]!;
+    if (byte === 0x22) return index;
+    if (byte < 0x20) return -2;
+    if (byte === 0x5c) index++;
+  }
+  return -1;
+}
+
+test('finds the end of a string wherever it is', () => {
+  const strings = new JsonStrings();
+  const bytes = fc.array(fc.constantFrom(0x61, 0x61, 0x61, 0x61, 0x5c, 0x22, 0x0a, 0x80, 0xff), { maxLength: 120 });
+  fc.assert(
+    fc.property(bytes, fc.nat(40), (content, at) => {
+      const body = Buffer.from(content);
+      strings.load(body);
+      assert.equal(strings.end(at), slowEnd(body, at));
+    }),
+    { numRuns: 5_000 },
+  );
+});
+
+test('strings that reach past a window of one MiB end where they end', () => {
+  const strings = new JsonStrings();
+  const window = 16 * 65_536;
+  for (const border of [window - 2, window - 1, window, window + 1, 3 * window - 1]) {
+    for (const tail of ['"', '\\""', '\\\\"', '\\\\\\""', 'x\\"']) {
+      const body = Buffer.concat([Buffer.alloc(border, 'x'), Buffer.from(tail), Buffer.from('yyy')]);
+      strings.load(body);
+      assert.equal(strings.end(0), slowEnd(body, 0), `${border} ${tail}`);
+    }
+  }
+});
