@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Contestant, ContestantName } from './contestants/contestant.ts';
 import { readBusy, readUsage, type Usage } from './proc.ts';
+import type { Window } from './profile.ts';
 import { freePort, type Program, start } from './program.ts';
 import { beforeIdle, type Scenario, type ScenarioName } from './scenarios.ts';
 
@@ -42,6 +43,7 @@ export interface Measurement {
   readonly busy: number | null;
   /** Share of the two cores that neither proxy nor harness used: other programs, or the machine's host. */
   readonly others: number;
+  readonly window: Window;
   /** Bytes. */
   readonly rss: { readonly idle: number; readonly loaded: number } | null;
 }
@@ -50,6 +52,8 @@ export interface Measurement {
 interface Look {
   readonly proxy: Usage | undefined;
   readonly all: Usage;
+  /** Monotonic µs. */
+  readonly at: number;
   /** µs */
   readonly busy: number;
 }
@@ -95,7 +99,12 @@ export async function measure(
     const idle = proxy && readUsage(proxy.pid);
     const cores = [h.proxyCore, h.loadCore];
     // The driver's tree is everything of this benchmark.
-    const look = () => ({ proxy: proxy && readUsage(proxy.pid), all: readUsage(process.pid), busy: readBusy(cores) });
+    const look = (): Look => ({
+      at: Number(process.hrtime.bigint() / 1000n),
+      proxy: proxy && readUsage(proxy.pid),
+      all: readUsage(process.pid),
+      busy: readBusy(cores),
+    });
     let begin: Look | undefined;
     let end: Look | undefined;
     const flags = [...common, ...scenario.load, '-warmup', `${h.warmup}s`, '-window', `${h.seconds}s`];
@@ -114,6 +123,7 @@ export async function measure(
       load: result,
       cpuPerUnit: cpu === null || units === 0 ? null : cpu / units,
       busy: cpu === null ? null : cpu / (result.seconds * 1e6),
+      window: { begin: begin.at, end: end.at },
       others: Math.max(0, other) / (result.seconds * 1e6 * new Set(cores).size),
       rss:
         idle && begin.proxy && end.proxy ? { idle: idle.rss, loaded: Math.max(begin.proxy.rss, end.proxy.rss) } : null,

@@ -6,8 +6,16 @@ interface CpuProfile {
     readonly id: number;
     readonly callFrame: { readonly functionName: string; readonly url: string; readonly lineNumber: number };
   }[];
+  /** Monotonic clock, µs. */
+  readonly startTime: number;
   readonly samples: readonly number[];
   readonly timeDeltas: readonly number[];
+}
+
+/** Monotonic µs: process.hrtime, the clock of profiles too. */
+export interface Window {
+  readonly begin: number;
+  readonly end: number;
 }
 
 export interface Hot {
@@ -16,20 +24,22 @@ export interface Hot {
   readonly share: number;
 }
 
-/** The functions in which most time was spent, calls from them not counted; time without work is left out. */
-export function selfTimes(profile: CpuProfile): Hot[] {
+/** The functions in which most time of the window was spent, calls from them not counted; idle time is left out. */
+export function selfTimes(profile: CpuProfile, window: Window): Hot[] {
   const names = new Map(
     profile.nodes.map(({ id, callFrame: { functionName, url, lineNumber } }) => {
       const file = url.replace(/^file:\/\//, '').replace(/^.*\/(src|node_modules|bin)\//, '$1/');
-      return [id, file ? `${functionName || '(anonymous)'} ${file}:${lineNumber + 1}` : functionName];
+      return [id, file ? `${functionName || '(anonymous)'} ${file}:${lineNumber + 1}` : functionName || '(native)'];
     }),
   );
   const times = new Map<string, number>();
   let total = 0;
+  let at = profile.startTime;
   profile.samples.forEach((node, i) => {
     const name = names.get(node) ?? '(unknown)';
     const time = profile.timeDeltas[i] ?? 0;
-    if (name === '(idle)' || time < 0) return;
+    at += time;
+    if (name === '(idle)' || time < 0 || at < window.begin || at > window.end) return;
     total += time;
     times.set(name, (times.get(name) ?? 0) + time);
   });

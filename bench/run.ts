@@ -55,7 +55,7 @@ async function main(): Promise<number> {
   const all = await rounds(harness, contestants, options);
   await engines.program.stop();
 
-  if (options.profile) return printProfiles(dir, options);
+  if (options.profile) return printProfiles(dir, all);
   const verdicts = options.contestants.includes('ours') ? judge(all) : [];
   process.stdout.write(`\n${header(contestants, options)}\n\n${report(all, verdicts)}`);
   mkdirSync(dirname(options.out), { recursive: true });
@@ -101,15 +101,15 @@ function header(contestants: readonly Contestant[], { rounds: count, seconds, pr
   return lines.join('\n');
 }
 
-function printProfiles(dir: string, options: Options): number {
+function printProfiles(dir: string, all: readonly Measurement[]): number {
   let found = 0;
-  for (const name of options.scenarios) {
-    const profile = readProfile(join(dir, `1-${name}-ours`, 'profile'));
+  for (const { scenario, round, window } of all) {
+    const profile = readProfile(join(dir, `${round}-${scenario}-ours`, 'profile'));
     if (!profile) continue;
     found++;
-    process.stdout.write(`\n(${name}) ${scenarios[name].title}: self time, the whole run with start and warm-up\n`);
-    for (const { name: fn, share } of selfTimes(profile).slice(0, 40)) {
-      process.stdout.write(`${(share * 100).toFixed(1).padStart(6)} %  ${fn}\n`);
+    process.stdout.write(`\n(${scenario}) ${scenarios[scenario].title}: self time in the measured window\n`);
+    for (const { name, share } of selfTimes(profile, window).slice(0, 40)) {
+      process.stdout.write(`${(share * 100).toFixed(1).padStart(6)} %  ${name}\n`);
     }
   }
   if (found === 0)

@@ -20,6 +20,7 @@ export function measurement(
     cpuPerUnit,
     busy: cpuPerUnit === null ? null : 0.5,
     others: 0,
+    window: { begin: 0, end: 2_000_000 },
     rss: cpuPerUnit === null ? null : { idle: 0, loaded },
     load: {
       seconds: 2,
