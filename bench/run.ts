@@ -11,6 +11,7 @@ import { type Contestant, type ContestantName, direct } from './contestants/cont
 import { nginx } from './contestants/nginx.ts';
 import { ours } from './contestants/ours.ts';
 import { rustRouter, sglangRouter } from './contestants/python-peers.ts';
+import { takeLock } from './lock.ts';
 import { type Harness, type Measurement, measure, startEngines } from './measure.ts';
 import { type Options, readOptions, usage } from './options.ts';
 import { readProfile, selfTimes } from './profile.ts';
@@ -34,6 +35,9 @@ async function main(): Promise<number> {
   }
   const contestants = options.contestants.map((name) => contestant(name, options));
   if (!which('taskset')) throw new Error('taskset is missing: apt-get install util-linux (Linux only)');
+  await takeLock(join(cacheDir, 'lock'), (pid) => {
+    process.stderr.write(`waiting for another benchmark to end, process ${pid}\n`);
+  });
   for (const one of contestants) one.prepare();
   const programs = buildLoadPrograms();
   // The driver reads /proc at the ends of each window; on the proxy's core it would take time from the proxy.
