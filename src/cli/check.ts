@@ -1,5 +1,5 @@
 import type { Diagnostic } from '../config/diagnostic.ts';
-import { hasErrors } from '../config/diagnostic.ts';
+import { hasErrors, sortDiagnostics } from '../config/diagnostic.ts';
 import { type DiagnosticFormat, formatDiagnostics } from '../config/format.ts';
 import type { ConfigFile } from '../config/parse.ts';
 import { EXIT, type Invocation } from './argv.ts';
@@ -20,8 +20,9 @@ export async function runCheck(invocation: Invocation, io: Io): Promise<number> 
   for (const target of targets) {
     const result = await loadFrom(target, overlay, io);
     files.push(...result.files);
-    found.push(...result.diagnostics);
-    if (result.loaded && !options.has('no-secrets')) found.push(...(await checkFiles(result.loaded, io)));
+    const outside = result.loaded && !options.has('no-secrets') ? await checkFiles(result.loaded, io) : [];
+    const names = result.files.map(({ name }) => name);
+    found.push(...sortDiagnostics([...result.diagnostics, ...outside], names));
   }
   const errors = found.filter(({ severity }) => severity === 'error').length;
   const warnings = found.length - errors;

@@ -8,9 +8,12 @@ import { keyOrigin, type MapNode, type Node, nearest, nodeAt, type Origin, type 
  */
 export class DocumentView {
   readonly root: MapNode;
+  /** Something in it is wrong: what seems to be missing may only be misspelt. */
+  readonly invalid: boolean;
   readonly diagnostics: Diagnostic[] = [];
 
-  constructor(root: MapNode) {
+  constructor(root: MapNode, invalid: boolean) {
+    this.invalid = invalid;
     this.root = root;
   }
 

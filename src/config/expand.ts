@@ -1,6 +1,6 @@
 import { type Diagnostic, diagnose } from './diagnostic.ts';
 import { didYouMean } from './suggest.ts';
-import type { Node, Path, ScalarNode } from './tree.ts';
+import type { Node, Origin, Path, ScalarNode } from './tree.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -29,7 +29,7 @@ function expandScalar(node: ScalarNode, text: string, env: Environment, path: Pa
     if (!match) {
       // biome-ignore lint/suspicious/noTemplateCurlyInString: it shows what to write
       const hint = 'write ${NAME} or ${NAME:-default}, and $${ for a plain ${';
-      diagnostics.push(diagnose('bad-expansion', node.origin, path, `${whole} names no variable`, { hint }));
+      diagnostics.push(diagnose('bad-expansion', within(node, whole), path, `${whole} names no variable`, { hint }));
       return whole;
     }
     const [, name, fallback] = match;
@@ -37,7 +37,7 @@ function expandScalar(node: ScalarNode, text: string, env: Environment, path: Pa
     if (fallback !== undefined) return value === undefined || value === '' ? fallback : value;
     if (value !== undefined) return value;
     const hint = didYouMean(name!, Object.keys(env)) ?? `give a default: \${${name}:-…}`;
-    diagnostics.push(diagnose('unset-variable', node.origin, path, `variable ${name} is not set`, { hint }));
+    diagnostics.push(diagnose('unset-variable', within(node, whole), path, `variable ${name} is not set`, { hint }));
     return whole;
   });
   if (diagnostics.length > 0) node.poisoned = true;
@@ -46,6 +46,16 @@ function expandScalar(node: ScalarNode, text: string, env: Environment, path: Pa
     node.value = /^\$\{[^}]*\}$/.test(text) ? retype(expanded) : expanded;
   } else node.value = expanded;
   return diagnostics;
+}
+
+/** The place of the reference itself where the value stands in one line, else of the value. */
+function within(node: ScalarNode, reference: string): Origin {
+  const { origin, raw } = node;
+  const offset = raw.indexOf(reference);
+  if (origin.from !== 'file' || offset < 0 || raw.includes('\n')) return origin;
+  const { place } = origin;
+  const start = place.start + offset;
+  return { from: 'file', place: { ...place, col: place.col + offset, start, end: start + reference.length } };
 }
 
 function retype(text: string): string | number | boolean {

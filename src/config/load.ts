@@ -53,7 +53,7 @@ export function loadConfig(input: LoadInput): Loaded {
   }
   diagnostics.push(...applyOverlay(root, input.overlay ?? []), ...validate(root));
   const tree = effectiveTree(root);
-  diagnostics.push(...checkReferences(root, tree, input.overlay ?? []));
+  diagnostics.push(...checkReferences(root, tree, input.overlay ?? [], hasErrors(diagnostics)));
   return {
     ...(!hasErrors(diagnostics) && { config: assemble(convert(tree)) }),
     diagnostics: sortDiagnostics(diagnostics, order),

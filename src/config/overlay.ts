@@ -1,5 +1,6 @@
 import { splitBind } from './bind.ts';
 import { type Diagnostic, diagnose } from './diagnostic.ts';
+import { memberSchema, resolve, SCHEMA, type Schema, schemaFor } from './schema.ts';
 import { child, emptyMap, fromPlain, type MapNode, type Node, type Origin, type Path, setEntry } from './tree.ts';
 
 /** What flags say, in order; a later entry for the same path wins. */
@@ -31,12 +32,18 @@ export function applyOverlay(root: MapNode, overlay: Overlay): Diagnostic[] {
 function apply(root: MapNode, entry: OverlayEntry): string | undefined {
   const origin: Origin = { from: 'flag', flag: entry.flag };
   let node: Node = root;
+  let rules: Schema | undefined = SCHEMA;
   for (const [index, segment] of entry.path.entries()) {
+    rules = rules && schemaFor(rules, node);
+    rules = rules && (node.kind === 'list' ? rules.items : memberSchema(rules, String(segment)));
     if (node.kind === 'scalar') return 'the file has a plain value where the path goes on';
     if (index === entry.path.length - 1) return write(node, segment, entry, origin);
     let next: Node | undefined = node.kind === 'list' ? node.items[indexOf(node.items, segment)] : child(node, segment);
     if (!next) {
-      next = typeof entry.path[index + 1] === 'number' ? { kind: 'list', items: [], origin } : emptyMap(origin);
+      const further = entry.path[index + 1]!;
+      const list: boolean = rules !== undefined && resolve(rules).type === 'array';
+      if (list && typeof further === 'string') return `the file has no ${String(segment)}, so none called ${further}`;
+      next = list || typeof further === 'number' ? { kind: 'list', items: [], origin } : emptyMap(origin);
       if (node.kind === 'map') setEntry(node, String(segment), next);
       else if (segment === node.items.length) node.items.push(next);
       else return `the file has no item ${JSON.stringify(segment)} there`;

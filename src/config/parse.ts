@@ -129,7 +129,7 @@ class Reader {
     const at = start >= text.length ? text.trimEnd().length : start;
     const origin: Origin = { from: 'file', place: this.place(at, Math.max(end, at + 1)) };
     const hint = syntaxHint(text, at, error.message);
-    return diagnose('yaml-syntax', origin, [], error.message.replace(/\n[\s\S]*/, ''), { hint });
+    return diagnose('yaml-syntax', origin, [], error.message.replace(/[\n;][\s\S]*/, ''), { hint });
   }
 
   node(source: ParsedNode, path: Path, depth: number): Node {
@@ -150,13 +150,19 @@ class Reader {
   }
 
   #alias(source: Alias.Parsed, path: Path, depth: number): Node {
+    const origin = this.origin(source);
     const target = this.#anchors.get(source.source);
     if (!target || this.#open.has(target)) {
-      throw new TooComplex(`the YAML alias *${source.source} stands inside its own anchor`);
+      const message = target
+        ? `the alias *${source.source} stands inside its own anchor`
+        : `there is no anchor for the alias *${source.source}`;
+      const hint = target ? undefined : `quote it: "*${source.source}"; a bare * starts a YAML alias`;
+      this.diagnostics.push(diagnose('yaml-syntax', origin, path, message, { hint }));
+      return { kind: 'scalar', value: null, origin, raw: this.#raw(source), poisoned: true };
     }
     const node = this.node(target, path, depth);
     // What is wrong with the value is found where it is used.
-    return relocate(node, this.origin(source));
+    return { ...node, origin };
   }
 
   #map(pairs: readonly Pair[], origin: Origin, path: Path, depth: number): MapNode {
@@ -203,8 +209,8 @@ class Reader {
     );
   }
 
-  #raw(scalar: Scalar): string {
-    const [start = 0, end = start] = scalar.range ?? [];
+  #raw(source: { range?: readonly number[] | null }): string {
+    const [start = 0, end = start] = source.range ?? [];
     return this.#file.text.slice(start, end);
   }
 }
@@ -213,10 +219,4 @@ function scalarValue(scalar: Scalar): string | number | boolean | null {
   const { value } = scalar;
   if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') return value;
   return value === null || value === undefined ? null : String(value);
-}
-
-function relocate(node: Node, origin: Origin): Node {
-  if (node.kind === 'map') return { ...node, origin };
-  if (node.kind === 'list') return { ...node, origin };
-  return { ...node, origin };
 }

@@ -11,10 +11,15 @@ import type { MapNode } from './tree.ts';
 
 /**
  * What a schema cannot say: names that must exist, things that exclude or repeat each other, and what will never happen.
- * `written` is the document before defaults, `effective` after.
+ * `written` is the document before defaults, `effective` after; `invalid` when it has errors already.
  */
-export function checkReferences(written: MapNode, effective: MapNode, overlay: Overlay): Diagnostic[] {
-  const view = new DocumentView(effective);
+export function checkReferences(
+  written: MapNode,
+  effective: MapNode,
+  overlay: Overlay,
+  invalid: boolean,
+): Diagnostic[] {
+  const view = new DocumentView(effective, invalid);
   for (const check of [
     checkNames,
     checkLoops,

@@ -4,7 +4,7 @@ import { type Details, type Diagnostic, diagnose } from './diagnostic.ts';
 import { resolve, type Schema, tagsOf } from './schema.ts';
 import { didYouMean } from './suggest.ts';
 import { child, keyOrigin, type Node, nearest, type Origin, type Path } from './tree.ts';
-import { describeValue, expectation, typeHint } from './wording.ts';
+import { describeValue, expectation, formHint, typeHint } from './wording.ts';
 
 interface Finding extends Details {
   readonly code: DiagnosticCode;
@@ -52,14 +52,17 @@ function interpret(root: Node, node: Node, path: Path, error: ErrorObject): Find
   switch (error.keyword) {
     case 'additionalProperties': {
       const key = String(params['additionalProperty']);
-      const known = Object.keys(schema.properties ?? {}).filter((name) => !child(node, name));
+      const known = Object.keys(schema.properties ?? {});
       const message = `unknown key ${JSON.stringify(key)}`;
-      return { code: 'unknown-key', message, hint: didYouMean(key, known) ?? listKeys(known), ...atKey(key) };
+      const hint = didYouMean(key, known) ?? listKeys(known.filter((name) => !child(node, name)));
+      return { code: 'unknown-key', message, hint, ...atKey(key) };
     }
     case 'required': {
       if (inAlternative) return undefined;
       const key = String(params['missingProperty']);
-      const hint = firstSentence(resolve(schema.properties?.[key] ?? {}).description);
+      const hint = schema.discriminator
+        ? `one of ${tagsOf(schema).join(', ')}`
+        : firstSentence(resolve(schema.properties?.[key] ?? {}).description);
       return {
         code: 'missing-key',
         message: `key ${JSON.stringify(key)} is missing`,
@@ -141,7 +144,7 @@ function valueOrigin(root: Node, node: Node, path: Path): Origin {
 
 function exactlyOne(root: Node, node: Node, path: Path, schema: Schema): Finding {
   const keys = (schema.oneOf ?? []).flatMap((option) => option.required ?? []);
-  const present = keys.filter((key) => child(node, key));
+  const present = node.kind === 'map' ? [...node.entries.keys()].filter((key) => keys.includes(key)) : [];
   if (present.length === 0) {
     return { code: 'missing-key', message: `needs one of ${keys.join(', ')}`, ...owner(root, node, path) };
   }
@@ -151,17 +154,22 @@ function exactlyOne(root: Node, node: Node, path: Path, schema: Schema): Finding
 
 function wrongType(node: Node, schema: Schema): Pick<Finding, 'code' | 'message' | 'hint'> {
   const unit = schema['x-unit'] !== undefined && node.kind === 'scalar' && typeof node.value === 'number';
-  if (unit) {
-    const example = `${node.value}${schema['x-unit'] === 'size' ? 'MiB' : 's'}`;
-    return { code: 'missing-unit', message: `${node.raw} has no unit`, hint: `write ${example} if that is meant` };
-  }
+  if (unit) return missingUnit(node.raw, schema);
   const message = `expected ${expectation(schema)}, got ${describeValue(node, schema)}`;
   return { code: 'wrong-type', message, hint: typeHint(node, schema) };
 }
 
+function missingUnit(text: string, schema: Schema): Pick<Finding, 'code' | 'message' | 'hint'> {
+  const example = `${Number(text)}${schema['x-unit'] === 'size' ? 'MiB' : 's'}`;
+  return { code: 'missing-unit', message: `${text} has no unit`, hint: `write ${example} if that is meant` };
+}
+
 function badChoice(node: Node, choices: readonly unknown[]): Pick<Finding, 'code' | 'message' | 'hint'> {
   const word = node.kind === 'scalar' ? String(node.value) : '';
-  const suggestion = node.kind === 'scalar' && node.value !== null ? didYouMean(word, choices.map(String)) : undefined;
+  const suggestion =
+    node.kind === 'scalar' && typeof node.value === 'string' && node.expanded === undefined
+      ? didYouMean(word, choices.map(String))
+      : undefined;
   const message = `${describeValue(node, {})} is not ${choices.length > 1 ? 'one of ' : ''}${choices.join(', ')}`;
   return { code: 'bad-value', message, hint: suggestion ?? typeHint(node, { enum: choices }) };
 }
@@ -169,15 +177,10 @@ function badChoice(node: Node, choices: readonly unknown[]): Pick<Finding, 'code
 function badText(node: Node, schema: Schema, keyword: string): Pick<Finding, 'code' | 'message' | 'hint'> {
   const text = node.kind === 'scalar' ? String(node.value) : '';
   if (text === '') return { code: 'bad-value', message: 'must not be empty' };
-  if (schema['x-unit'] && /^\d+(\.\d+)?$/.test(text)) {
-    return {
-      code: 'missing-unit',
-      message: `${text} has no unit`,
-      hint: `such as ${schema['x-unit'] === 'size' ? 'MiB' : 's'}`,
-    };
-  }
+  if (schema['x-unit'] && /^\d+(\.\d+)?$/.test(text)) return missingUnit(text, schema);
   if (keyword === 'maxLength') return { code: 'bad-value', message: `is longer than ${schema.maxLength} characters` };
-  return { code: 'bad-value', message: `${describeValue(node, schema)} is not ${expectation(schema)}` };
+  const message = `${describeValue(node, schema)} is not ${expectation(schema)}`;
+  return { code: 'bad-value', message, hint: formHint(node, schema) };
 }
 
 function listKeys(keys: readonly string[]): string | undefined {

@@ -26,6 +26,8 @@ function visit(node: Node, schema: Schema, path: Path, found: ExternalReference[
       for (const [index, item] of node.items.entries()) visit(item, rules.items, [...path, index], found);
     return;
   }
+  // Which of the two is meant has to be settled first.
+  if (rules['x-secret'] && node.entries.size > 1) return;
   for (const [key, { value }] of node.entries) {
     const at = [...path, key];
     if (value.kind === 'scalar' && typeof value.value === 'string') {

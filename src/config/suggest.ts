@@ -1,16 +1,24 @@
 /** The closest of the known words, or undefined when none is near enough to be what was meant. */
 export function closest(word: string, known: Iterable<string>): string | undefined {
   const lower = word.toLowerCase();
+  const list = [...known];
+  const start = list.find((candidate) => isStart(candidate.toLowerCase(), lower));
   let best: string | undefined;
   let bestDistance = Math.max(1, Math.floor(word.length / 3)) + 1;
-  for (const candidate of known) {
+  for (const candidate of list) {
     const distance = editDistance(lower, candidate.toLowerCase(), bestDistance);
     if (distance < bestDistance) {
       best = candidate;
       bestDistance = distance;
     }
   }
-  return best;
+  return best ?? start;
+}
+
+/** `warn` for `warning`, `timeouts` for `time`. */
+function isStart(a: string, b: string): boolean {
+  const [short, long] = a.length < b.length ? [a, b] : [b, a];
+  return short.length >= 3 && long.startsWith(short);
 }
 
 export function didYouMean(word: string, known: Iterable<string>): string | undefined {

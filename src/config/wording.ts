@@ -10,10 +10,13 @@ const TYPES: Readonly<Record<string, string>> = {
   boolean: 'true or false',
 };
 
+const BIND = '^(\\[[0-9A-Fa-f:.]+';
+const URL_START = '^[Hh][Tt][Tt][Pp]';
+
 /** Patterns that need a word of their own, by the start of the schema's pattern. */
 const FORMS: readonly { readonly pattern: string; readonly words: string }[] = [
-  { pattern: '^(\\[[0-9A-Fa-f:.]+', words: 'host:port, such as 0.0.0.0:8001 or "[::]:8001"' },
-  { pattern: '^[Hh][Tt][Tt][Pp]', words: 'an http:// or https:// URL without query' },
+  { pattern: BIND, words: 'host:port, such as 0.0.0.0:8001 or "[::]:8001"' },
+  { pattern: URL_START, words: 'an http:// or https:// URL without query' },
   { pattern: '^[A-Za-z0-9][A-Za-z0-9._-]*$', words: 'a name of letters, digits, dots, dashes and underscores' },
   { pattern: '^[A-Za-z_]', words: 'the name of an environment variable' },
   { pattern: '^[a-z0-9]([-a-z0-9]', words: 'the name of a Kubernetes namespace' },
@@ -38,6 +41,11 @@ export function expectation(schema: Schema): string {
   return `${type} above ${exclusiveMinimum}${maximum === undefined ? '' : ` and up to ${maximum}`}`;
 }
 
+/** `http://user:password@host` → `http://…@host`. */
+export function withoutPassword(text: string): string {
+  return text.replace(/(\/\/)[^/@\s]*@/g, '$1…@');
+}
+
 /** The value as it may be shown: secrets and what came from the environment stay hidden. */
 export function describeValue(node: Node, schema: Schema): string {
   if (node.kind === 'map') return 'a map';
@@ -46,7 +54,21 @@ export function describeValue(node: Node, schema: Schema): string {
   if (schema['x-secret']) return typeof node.value === 'string' ? 'a string' : 'a plain value';
   if (node.expanded !== undefined) return `the value of ${node.raw}`;
   if (typeof node.value !== 'string') return node.raw;
-  return node.value.length > 60 ? 'a long string' : JSON.stringify(node.value);
+  const text = withoutPassword(node.value);
+  return text.length > 60 ? 'a long string' : JSON.stringify(text);
+}
+
+/** What is most likely missing from a text that does not fit its pattern. */
+export function formHint(node: Node, schema: Schema): string | undefined {
+  if (node.kind !== 'scalar' || node.expanded !== undefined) return undefined;
+  const text = String(node.value);
+  if (schema.pattern?.startsWith(BIND)) {
+    const ipv6 = /^([0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*):(\d+)$/.exec(text);
+    if (ipv6) return `write "[${ipv6[1]}]:${ipv6[2]}"`;
+    return /^[^\s:/]+$/.test(text) ? `add a port: ${text}:8001` : undefined;
+  }
+  if (schema.pattern?.startsWith(URL_START) && /^[\w.-]+(:\d+)?(\/\S*)?$/.test(text)) return `write http://${text}`;
+  return undefined;
 }
 
 /** A way out for what YAML writers trip over. */

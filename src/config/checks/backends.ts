@@ -3,6 +3,7 @@ import { matchesPattern } from '../pattern.ts';
 import { didYouMean } from '../suggest.ts';
 import type { Path } from '../tree.ts';
 import { normaliseUrl, parseUrl } from '../url.ts';
+import { withoutPassword } from '../wording.ts';
 
 /** What a file can know of a backend before anything runs. */
 interface KnownBackend {
@@ -34,11 +35,12 @@ export function checkBackends(view: DocumentView): void {
 
 function checkUrl(view: DocumentView, path: Path, seen: Map<string, Path>): void {
   const text = view.string(path);
-  if (text === undefined || !/^https?:\/\//i.test(text)) return;
+  // Anything else has been reported by the schema.
+  if (text === undefined || !/^https?:\/\/[^\s?#]+$/i.test(text)) return;
   const url = parseUrl(text);
   const normal = normaliseUrl(text);
   if (!url || normal === undefined) {
-    view.report('bad-url', path, 'this is no URL that can be called');
+    view.report('bad-url', path, `${JSON.stringify(withoutPassword(text))} is no URL that can be called`);
     return;
   }
   if (url.username !== '' || url.password !== '') {

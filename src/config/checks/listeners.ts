@@ -18,11 +18,17 @@ export function checkListeners(view: DocumentView): void {
     }
     const other = bound.find((one) => bindsConflict(one, bind));
     if (other) {
-      const place = view.written(at) ? at : path;
-      view.report('bind-conflict', place, `the listener ${JSON.stringify(other.name)} has this address already`, {
-        related: view.related(other.path, `${other.name} is here`),
-        hint: view.written(at) ? undefined : `give ${name} a bind of its own`,
-      });
+      const report = view.written(at) ? view.report : view.reportKey;
+      report.call(
+        view,
+        'bind-conflict',
+        view.written(at) ? at : path,
+        `the listener ${JSON.stringify(other.name)} has this address already`,
+        {
+          related: view.related(other.path, `${other.name} is here`),
+          hint: view.written(at) ? undefined : `give ${name} a bind of its own`,
+        },
+      );
     }
     bound.push({ path, name, ...bind });
     const admin = serve.find(({ value }) => value === 'admin');
@@ -32,8 +38,7 @@ export function checkListeners(view: DocumentView): void {
       });
     }
   }
-  const listeners = view.node(['listeners']);
-  if (listeners?.kind === 'map' && listeners.entries.size > 0 && !api) {
+  if (!api && !view.invalid) {
     view.reportKey('no-api', ['listeners'], 'no listener serves openai: the router would answer no request');
   }
 }

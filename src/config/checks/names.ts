@@ -1,4 +1,5 @@
 import { aliasLoops } from '../aliases.ts';
+import { hasErrors } from '../diagnostic.ts';
 import type { DocumentView } from '../document.ts';
 import { didYouMean } from '../suggest.ts';
 import type { Path } from '../tree.ts';
@@ -56,6 +57,7 @@ export function checkLoops(view: DocumentView): void {
 }
 
 export function checkUnused(view: DocumentView): void {
+  if (view.invalid || hasErrors(view.diagnostics)) return;
   const from = view.items(ROUTES).flatMap((route) => view.strings([...route, 'backends', 'from']));
   unused(
     view,

@@ -1,0 +1,22 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { CODES } from '../../src/config/codes.ts';
+
+const DOC = readFileSync(new URL('../../docs/diagnostics.md', import.meta.url), 'utf8');
+
+test('docs/diagnostics.md explains every code, and nothing that is none', () => {
+  const documented = [...DOC.matchAll(/^### (\S+)$/gm)].map((match) => match[1]!);
+  assert.deepEqual([...documented].sort(), Object.keys(CODES).sort());
+  for (const code of documented) {
+    const text = DOC.split(`### ${code}\n`)[1]!.split('\n#')[0]!.trim();
+    assert.ok(text.length > 20, `${code} is not explained`);
+  }
+});
+
+test('docs/diagnostics.md keeps warnings apart from errors', () => {
+  const warnings = DOC.split('## Warnings')[1]!;
+  for (const [code, severity] of Object.entries(CODES)) {
+    assert.equal(warnings.includes(`### ${code}\n`), severity === 'warning', code);
+  }
+});
