@@ -31,7 +31,7 @@ export function parseHead(text: string, method: string): ParsedHead | string {
     const colon = line.indexOf(':');
     if (colon <= 0) return 'malformed header line';
     const name = line.slice(0, colon);
-    const value = line.slice(colon + 1).trim();
+    const value = withoutSpace(line, colon + 1);
     if (!TOKEN.test(name) || FORBIDDEN_IN_VALUE.test(value)) return 'malformed header line';
     rawHeaders.push(name, value);
     switch (name.length) {
@@ -62,4 +62,17 @@ export function parseHead(text: string, method: string): ParsedHead | string {
   if (encoding !== '') return { status, rawHeaders, framing: 'chunked', length: 0, keepAlive };
   if (length >= 0) return { status, rawHeaders, framing: length === 0 ? 'none' : 'length', length, keepAlive };
   return { status, rawHeaders, framing: 'eof', length: 0, keepAlive: false };
+}
+
+/** Spaces and tabs alone: `trim` also takes line breaks and other control characters away, which must be refused. */
+function withoutSpace(line: string, from: number): string {
+  let start = from;
+  let end = line.length;
+  while (start < end && isSpace(line.charCodeAt(start))) start++;
+  while (end > start && isSpace(line.charCodeAt(end - 1))) end--;
+  return line.slice(start, end);
+}
+
+function isSpace(code: number): boolean {
+  return code === 0x20 || code === 0x09;
 }
