@@ -63,6 +63,8 @@ export interface Exchange {
   abort(): void;
   pause(): void;
   resume(): void;
+  /** The exchange is over and its socket has taken the whole body: nothing reads it any more. */
+  readonly bodySent: boolean;
 }
 
 export interface UpstreamPool {

@@ -3,6 +3,7 @@ import Koa from 'koa';
 import { RouterError } from '../errors.ts';
 import { requestHeaderLines } from '../proxy/request-headers.ts';
 import { authenticate } from './authenticate.ts';
+import { returnSlab } from './body-slabs.ts';
 import { ENDPOINTS } from './endpoints.ts';
 import { forward } from './forward.ts';
 import { guard, notFound } from './guard.ts';
@@ -17,7 +18,7 @@ import type { PipelineDeps, State } from './state.ts';
  * router's own endpoints for everything else.
  */
 export function createApp(deps: PipelineDeps, own: Koa.Middleware<State>): RequestListener {
-  const app = new Koa<State>();
+  const app = new Pipeline();
   app.use(guard(deps));
   app.use(enter(deps, own));
   app.use(observe(deps));
@@ -28,6 +29,15 @@ export function createApp(deps: PipelineDeps, own: Koa.Middleware<State>): Reque
   // Koa's own handler would answer in text/plain; guard has answered everything that reaches it.
   app.silent = true;
   return app.callback();
+}
+
+/**
+ * Koa listens for the end of each response to report errors to itself; guard does that here, and the listeners cost 2 µs a request.
+ */
+class Pipeline extends Koa<State> {
+  handleRequest(ctx: Koa.Context, run: (ctx: Koa.Context) => Promise<void>): Promise<void> {
+    return run(ctx);
+  }
 }
 
 /** Forwarded paths go on; all others are the router's own or nobody's. */
@@ -69,8 +79,13 @@ function body(): Koa.Middleware<State> {
   return async function readRequestBody(ctx, next) {
     const routed = ctx.state.routed!;
     checkEncoding(routed);
-    routed.body = await readBody(ctx.req, routed.listener.maxBodySize);
-    return next();
+    const { body, slab } = await readBody(ctx.req, routed.listener.maxBodySize);
+    routed.body = body;
+    try {
+      await next();
+    } finally {
+      if (slab !== undefined && !routed.bodyInUse) returnSlab(slab);
+    }
   };
 }
 

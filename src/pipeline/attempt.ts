@@ -1,5 +1,6 @@
 import type { Backend, RunningAttempt } from '../backends/backend.ts';
 import type { Outcome } from '../backends/breaker.ts';
+import type { Exchange } from '../backends/pool.ts';
 import type { ClientWriter } from '../proxy/client-writer.ts';
 import { type AttemptResult, type FailureReason, Relay, type RelayHooks } from '../proxy/relay.ts';
 import { withBackendKey } from '../proxy/request-headers.ts';
@@ -19,6 +20,7 @@ export class Attempt implements RunningAttempt, RelayHooks {
   readonly #telemetry: AttemptTelemetry;
   readonly #uncachedTokens: number;
   #relay!: Relay;
+  #exchange!: Exchange;
   #awaitsFirstByte = true;
 
   constructor(routed: RoutedRequest, backend: Backend, deps: Forwarding) {
@@ -58,7 +60,8 @@ export class Attempt implements RunningAttempt, RelayHooks {
         headerLines: key === undefined ? headerLines : withBackendKey(headerLines, key),
         body: routed.body,
       };
-      this.#relay.attach(backend.pool.send(request, this.#relay, routed.route!.config.timeouts.connect));
+      this.#exchange = backend.pool.send(request, this.#relay, routed.route!.config.timeouts.connect);
+      this.#relay.attach(this.#exchange);
     });
   }
 
@@ -104,6 +107,7 @@ export class Attempt implements RunningAttempt, RelayHooks {
     const beforeFirstByte = this.#awaitsFirstByte;
     this.#firstByteSeen();
     backend.load.finished();
+    if (!this.#exchange.bodySent) routed.bodyInUse = true;
     backend.attempts.delete(this);
     backend.breaker.record(outcomeOf(result), now, routed.route!.config.circuitBreaker);
     routed.bytes += this.#relay.bytes;

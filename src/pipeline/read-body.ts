@@ -1,33 +1,60 @@
 import type { IncomingMessage } from 'node:http';
 import { RouterError } from '../errors.ts';
 import { formatSize } from '../units.ts';
+import { takeSlab } from './body-slabs.ts';
+
+/** The whole body in one buffer; `slab` is what that lies in, where it is to be returned. */
+export interface ReadBody {
+  readonly body: Buffer;
+  readonly slab: Buffer | undefined;
+}
 
 /**
- * The whole body, in one buffer. Refuses what is too large by its length before a byte of it is read, or on crossing the limit;
- * the connection closes with that answer, since the rest of the body is still on its way.
+ * Refuses what is too large by its length before a byte of it is read, or on crossing the limit; the connection closes with that
+ * answer, since the rest of the body is still on its way.
  */
-export function readBody(request: IncomingMessage, limit: number): Promise<Buffer> {
+export function readBody(request: IncomingMessage, limit: number): Promise<ReadBody> {
   const declared = Number(request.headers['content-length'] ?? -1);
   if (declared > limit) return Promise.reject(tooLarge(limit));
+  const slab = takeSlab(declared);
   return new Promise((resolve, reject) => {
+    let pieces: Buffer[] | undefined;
     let first: Buffer | undefined;
-    let rest: Buffer[] | undefined;
     let length = 0;
-    request.on('data', (piece: Buffer) => {
+    const onData = (piece: Buffer) => {
+      if (slab !== undefined) piece.copy(slab, length);
+      else if (first === undefined) first = piece;
+      else if (pieces === undefined) pieces = [first, piece];
+      else pieces.push(piece);
       length += piece.length;
-      if (length > limit) {
-        request.removeAllListeners('data');
-        request.pause();
-        reject(tooLarge(limit));
-      } else if (first === undefined) first = piece;
-      else if (rest === undefined) rest = [first, piece];
-      else rest.push(piece);
-    });
-    request.on('end', () => resolve(rest === undefined ? (first ?? Buffer.alloc(0)) : Buffer.concat(rest, length)));
-    request.on('error', () => reject(new RouterError('bad_request', { detail: 'the request ended early' })));
-    request.on('close', () => reject(new RouterError('bad_request', { detail: 'the request ended early' })));
+      if (length <= limit) return;
+      forget();
+      request.pause();
+      reject(tooLarge(limit));
+    };
+    const onEnd = () => {
+      forget();
+      if (slab !== undefined) resolve({ body: slab.subarray(0, length), slab });
+      else resolve({ body: pieces === undefined ? (first ?? EMPTY) : Buffer.concat(pieces, length), slab: undefined });
+    };
+    const onClose = () => {
+      forget();
+      reject(new RouterError('bad_request', { detail: 'the request ended early' }));
+    };
+    const forget = () => {
+      request.off('data', onData);
+      request.off('end', onEnd);
+      request.off('error', onClose);
+      request.off('close', onClose);
+    };
+    request.on('data', onData);
+    request.on('end', onEnd);
+    request.on('error', onClose);
+    request.on('close', onClose);
   });
 }
+
+const EMPTY = Buffer.alloc(0);
 
 function tooLarge(limit: number): RouterError {
   return new RouterError('body_too_large', { limit: formatSize(limit) }, { headers: { connection: 'close' } });

@@ -35,6 +35,8 @@ export class RoutedRequest implements PickRequest {
   /** What goes to the backend; the bytes that came, but for an alias. */
   body: Buffer = EMPTY;
   members: JsonMembers | undefined;
+  /** A socket may still read the body although its attempt is over. */
+  bodyInUse = false;
   /** As the client asked. */
   askedModel = '';
   /** After aliases. */

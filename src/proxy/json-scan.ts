@@ -114,7 +114,8 @@ export function scanMembers(body: Buffer): JsonMembers | ScanFault {
       }
       if (byte !== QUOTE) return invalid(at, 'a member name is missing');
       const close = strings.end(at + 1);
-      if (close < 0) return invalid(at, close === -1 ? 'a string does not end' : 'a string has a control character in it');
+      if (close < 0)
+        return invalid(at, close === -1 ? 'a string does not end' : 'a string has a control character in it');
       if (depth === 1) {
         const key = keyText(body, at, close);
         if (key === undefined) return invalid(at, 'a member name is malformed');
@@ -131,7 +132,8 @@ export function scanMembers(body: Buffer): JsonMembers | ScanFault {
       state = VALUE;
     } else if (byte === QUOTE) {
       const close = strings.end(at + 1);
-      if (close < 0) return invalid(at, close === -1 ? 'a string does not end' : 'a string has a control character in it');
+      if (close < 0)
+        return invalid(at, close === -1 ? 'a string does not end' : 'a string has a control character in it');
       at = close + 1;
       state = AFTER_VALUE;
     } else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) {

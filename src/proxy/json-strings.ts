@@ -3,8 +3,14 @@ import { JSON_STRINGS_WASM } from './json-strings-wasm.ts';
 /** Bytes of a body that lie in the module's memory at a time; the module's last page is for loads that reach past the end. */
 const WINDOW = 16 * 65_536;
 
+/** The part of the global that is used here: without the DOM's types TypeScript knows none of it. */
+declare const WebAssembly: {
+  readonly Module: new (bytes: Uint8Array) => object;
+  readonly Instance: new (module: object) => { readonly exports: unknown };
+};
+
 interface Exports {
-  readonly memory: WebAssembly.Memory;
+  readonly memory: { readonly buffer: ArrayBuffer };
   stringEnd(at: number, end: number): number;
 }
 
@@ -52,6 +58,8 @@ export class JsonStrings {
   #slide(start: number): void {
     this.#start = start;
     this.#end = Math.min(this.#body.length, start + WINDOW);
-    this.#memory.set(start === 0 && this.#end === this.#body.length ? this.#body : this.#body.subarray(start, this.#end));
+    this.#memory.set(
+      start === 0 && this.#end === this.#body.length ? this.#body : this.#body.subarray(start, this.#end),
+    );
   }
 }

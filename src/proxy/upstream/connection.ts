@@ -47,6 +47,7 @@ export class SocketExchange implements Exchange {
   connection: Connection | undefined;
   /** It is on its second connection because the first had gone stale. */
   resent = false;
+  bodySent = false;
 
   constructor(request: UpstreamRequest, handler: UpstreamHandler, connectTimeout: number) {
     this.request = request;
@@ -290,7 +291,10 @@ export class Connection {
   #detach(): SocketExchange | undefined {
     const exchange = this.#exchange;
     this.#exchange = undefined;
-    if (exchange !== undefined) exchange.connection = undefined;
+    if (exchange !== undefined) {
+      exchange.connection = undefined;
+      exchange.bodySent = this.#socket.writableLength === 0 && !this.#socket.destroyed;
+    }
     return exchange;
   }
 
