@@ -4,6 +4,7 @@ import type { Exchange } from '../backends/pool.ts';
 import type { ClientWriter } from '../proxy/client-writer.ts';
 import { type AttemptResult, type FailureReason, Relay, type RelayHooks } from '../proxy/relay.ts';
 import { withBackendKey } from '../proxy/request-headers.ts';
+import { askedChoices } from './choices.ts';
 import type { Forwarding } from './forward.ts';
 import type { RoutedRequest } from './routed-request.ts';
 import type { AttemptTelemetry } from './telemetry.ts';
@@ -76,6 +77,10 @@ export class Attempt implements RunningAttempt, RelayHooks {
 
   now(): number {
     return this.#deps.now();
+  }
+
+  get choices(): number {
+    return this.routed.stream ? askedChoices(this.routed.members) : 1;
   }
 
   onFirstByte(now: number, ofStream: boolean): void {

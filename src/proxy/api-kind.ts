@@ -17,7 +17,7 @@ const words = (usage: string | undefined, ...finished: string[]): StreamWords =>
 });
 
 export const STREAM_WORDS: Readonly<Record<ApiKind, StreamWords>> = {
-  chat: words('"usage":{', '"finish_reason":"'),
+  chat: words('"usage":{', '"finish_reason":"', '"finish_reason": "'),
   responses: words('"usage":{', 'event: response.completed', 'event: response.incomplete', 'event: response.failed'),
   messages: words('"usage":{', 'event: message_stop'),
   other: words(undefined),

@@ -83,8 +83,10 @@ export class ClientWriter {
   cut(last?: Buffer): void {
     this.#forgetDrain();
     const { socket } = this.#response;
-    if (socket === null || socket.destroyed) return;
-    if (last === undefined) socket.destroy();
+    // Without a socket it waits behind the answer to an earlier request of its connection, which this one then ends.
+    if (socket === null) this.#response.destroy();
+    else if (socket.destroyed) return;
+    else if (last === undefined) socket.destroy();
     else {
       this.write(last);
       socket.destroySoon();
@@ -94,7 +96,8 @@ export class ClientWriter {
   #head(status: number, headers: RelayedHeaders, length: number): void {
     const response = this.#response;
     if (headers.hasDate) response.sendDate = false;
-    if (length >= 0) headers.list.push('content-length', String(length));
+    // RFC 9110 §8.6: a 204 has none.
+    if (length >= 0 && status !== 204) headers.list.push('content-length', String(length));
     response.writeHead(status, headers.list);
   }
 

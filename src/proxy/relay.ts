@@ -47,6 +47,8 @@ export type FailureReason =
 /** Calls on the hot path; `now` is monotonic ms. */
 export interface RelayHooks {
   now(): number;
+  /** How many choices the client asked for. */
+  readonly choices: number;
   /** `ofStream`: it begins a stream of events; otherwise it is part of an answer that comes at once. */
   onFirstByte(now: number, ofStream: boolean): void;
   /** Another piece of a stream. */
@@ -98,7 +100,7 @@ export class Relay implements UpstreamHandler {
     this.#requestId = requestId;
     this.#hooks = hooks;
     this.#settle = settle;
-    this.observer = new StreamObserver(kind);
+    this.observer = new StreamObserver(kind, hooks.choices);
     this.lastByteAt = hooks.now();
   }
 
@@ -136,12 +138,14 @@ export class Relay implements UpstreamHandler {
       else this.#finish({ type: 'answered', answer: this.#answer(head, body) });
       return;
     }
+    // An event whose empty line never came; of a broken stream it is dropped, or the error event behind it could not be parsed.
     const rest = this.#splitter.rest();
-    if (rest.length > 0) this.#write(rest);
+    if (rest.length > 0) this.observer.observe(rest);
     if (this.#events && !this.observer.complete && !this.observer.failed) {
       this.#break('incomplete_stream');
       return;
     }
+    if (rest.length > 0) this.#write(rest);
     this.#client.end();
     this.#finish({ type: 'streamed', status: head.status, observer: this.observer });
   }

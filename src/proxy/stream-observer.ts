@@ -1,56 +1,55 @@
 import { type ApiKind, STREAM_WORDS } from './api-kind.ts';
 import { parseUsage, type Usage } from './usage.ts';
 
-const ERROR = Buffer.from('"error":{');
-const ABORTED = Buffer.from('"finish_reason":"abort"');
-const DATA = Buffer.from('data: ');
+/** vLLM writes errors with a space behind the colon and chunks without: neither form may be counted on. */
+const ERROR = Buffer.from('"error"');
+const ABORTED = /"finish_reason": ?"abort"/;
+const DATA = Buffer.from('data:');
+
+export interface EventError {
+  readonly code?: unknown;
+  readonly message?: unknown;
+  readonly type?: unknown;
+}
 
 /** Reads along with a stream of server-sent events: did it finish, did it fail, what did it use. Costs 0.3 µs an event. */
 export class StreamObserver {
   readonly #kind: ApiKind;
+  readonly #choices: number;
+  /** Choices, or whole answers, that the engine says it finished. */
   finishes = 0;
   /** The engine sent an error event, or aborted the request itself. */
   failed = false;
   aborted = false;
   usage: Usage | undefined;
 
-  constructor(kind: ApiKind) {
+  /** `choices`: how many were asked for, each of which must be seen to finish. */
+  constructor(kind: ApiKind, choices = 1) {
     this.#kind = kind;
+    this.#choices = kind === 'chat' ? choices : 1;
   }
 
   /** A stream of this kind needs proof of its end; others are complete when their framing is. */
   get complete(): boolean {
-    return this.#kind === 'other' || this.finishes > 0;
+    return this.#kind === 'other' || this.finishes >= this.#choices;
   }
 
   /** `bytes` are whole events, with or without their chunk framing. */
   observe(bytes: Buffer): void {
     const words = STREAM_WORDS[this.#kind];
     for (const word of words.finished) {
-      if (bytes.includes(word)) {
-        this.finishes++;
-        if (bytes.includes(ABORTED)) this.aborted = true;
-      }
+      let at = bytes.indexOf(word);
+      if (at < 0) continue;
+      for (; at >= 0; at = bytes.indexOf(word, at + word.length)) this.finishes++;
+      this.aborted ||= ABORTED.test(bytes.toString('latin1'));
     }
     if (words.usage !== undefined && bytes.includes(words.usage)) this.usage = parseUsage(bytes) ?? this.usage;
-    if (bytes.includes(ERROR)) this.failed ||= isErrorEvent(bytes);
+    if (!this.failed && bytes.includes(ERROR)) this.failed = eventErrors(bytes).some((error) => error !== undefined);
   }
 }
 
-/** `"error":{` may stand in a tool's arguments, escaped or not; an error event has it as a top-level member. */
-function isErrorEvent(bytes: Buffer): boolean {
-  let at = bytes.indexOf(DATA);
-  while (at >= 0) {
-    const end = bytes.indexOf('\n', at);
-    const text = bytes.toString('utf8', at + DATA.length, end < 0 ? bytes.length : end);
-    if (text.includes('"error"') && topLevelError(text) !== undefined) return true;
-    at = end < 0 ? -1 : bytes.indexOf(DATA, end);
-  }
-  return false;
-}
-
-/** The `error` member of a JSON text, when it is an object. */
-export function topLevelError(text: string): { code?: unknown; message?: unknown; type?: unknown } | undefined {
+/** The `error` member of a JSON text, when it is an object; a model's own text may hold the word, escaped or deeper. */
+export function topLevelError(text: string): EventError | undefined {
   try {
     const value = JSON.parse(text) as { error?: unknown } | null;
     return typeof value?.error === 'object' && value.error !== null ? value.error : undefined;
@@ -60,10 +59,19 @@ export function topLevelError(text: string): { code?: unknown; message?: unknown
 }
 
 /** The error that the first event of a stream carries: with vLLM that is how a refused stream looks, behind a 200. */
-export function firstEventError(event: Buffer): { code?: unknown; message?: unknown; type?: unknown } | undefined {
-  if (!event.includes(ERROR)) return undefined;
-  for (const line of event.toString('utf8').split('\n')) {
-    if (line.startsWith('data: ')) return topLevelError(line.slice(6));
+export function firstEventError(events: Buffer): EventError | undefined {
+  return events.includes(ERROR) ? eventErrors(events)[0] : undefined;
+}
+
+/** Of every `data:` line its error, if it is one. */
+function eventErrors(bytes: Buffer): (EventError | undefined)[] {
+  const errors: (EventError | undefined)[] = [];
+  let at = bytes.indexOf(DATA);
+  while (at >= 0) {
+    const end = bytes.indexOf('\n', at);
+    const line = bytes.subarray(at + DATA.length, end < 0 ? bytes.length : end);
+    errors.push(line.includes(ERROR) ? topLevelError(line.toString('utf8')) : undefined);
+    at = end < 0 ? -1 : bytes.indexOf(DATA, end);
   }
-  return undefined;
+  return errors;
 }
