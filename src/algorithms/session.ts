@@ -12,11 +12,14 @@ interface Member {
   readonly points: Uint32Array;
 }
 
-/** The members that one candidate array holds, by their number on the ring it was made for. */
+/** What one candidate array is on the ring it was made for. */
 interface View {
   readonly ring: Ring;
+  /** By the member's number on the ring: 1 if it is in the array, and the candidate that it is. */
   readonly allowed: Uint8Array;
   readonly candidates: readonly (Candidate | undefined)[];
+  /** The member's number, by the candidate's position in the array. */
+  readonly members: Uint32Array;
 }
 
 /**
@@ -41,7 +44,7 @@ export class Session implements Algorithm {
   pick(candidates: readonly Candidate[], request: PickRequest, full = candidates): Candidate | undefined {
     const key = this.#key(request);
     if (key === undefined) return this.#otherwise.pick(candidates, request, full);
-    const view = this.#view(candidates);
+    const view = this.#narrowed(candidates, full);
     const home = view.candidates[view.ring.find(key, view.allowed)];
     if (this.#bounded === 0 || home === undefined || home.load.inflight <= BOUND_GAP * home.weight) return home;
     return this.#within(view, candidates, key, home);
@@ -71,14 +74,27 @@ export class Session implements Algorithm {
       least = Math.min(least, load.inflight / weight);
     }
     const bound = (this.#bounded * inflight) / weights;
-    const allowed = view.allowed.map((is, member) => {
-      const candidate = view.candidates[member];
-      if (is === 0 || candidate === undefined) return 0;
-      const { load, weight } = candidate;
-      const full = load.inflight + 1 > Math.ceil(bound * weight) && load.inflight / weight > least + BOUND_GAP;
-      return full ? 0 : 1;
-    });
+    const isFull = ({ load, weight }: Candidate) =>
+      load.inflight + 1 > Math.ceil(bound * weight) && load.inflight / weight > least + BOUND_GAP;
+    if (!isFull(home)) return home;
+    const allowed = view.allowed.slice();
+    for (const [member, candidate] of view.candidates.entries()) {
+      if (candidate !== undefined && isFull(candidate)) allowed[member] = 0;
+    }
     return view.candidates[view.ring.find(key, allowed)] ?? home;
+  }
+
+  /** A retry's candidates are the first attempt's less some: the same view with those closed, and nothing looked up. */
+  #narrowed(candidates: readonly Candidate[], full: readonly Candidate[]): View {
+    const view = this.#view(full);
+    if (candidates === full) return view;
+    const allowed = view.allowed.slice();
+    let kept = 0;
+    for (let position = 0; position < full.length; position++) {
+      if (full[position] === candidates[kept]) kept++;
+      else allowed[view.members[position]!] = 0;
+    }
+    return kept === candidates.length ? { ...view, allowed } : this.#view(candidates);
   }
 
   #view(candidates: readonly Candidate[]): View {
@@ -86,10 +102,15 @@ export class Session implements Algorithm {
     if (cached !== undefined && cached.ring === this.#ring) return cached;
     for (const candidate of candidates) this.#admit(candidate);
     this.#ring ??= new Ring([...this.#members.values()].map(({ points }) => points));
-    const mine = new Map(candidates.map((candidate) => [candidate.id, candidate]));
-    const byMember = [...this.#members.keys()].map((id) => mine.get(id));
-    const allowed = Uint8Array.from(byMember, (candidate) => (candidate === undefined ? 0 : 1));
-    const view = { ring: this.#ring, allowed, candidates: byMember };
+    const numbers = new Map([...this.#members.keys()].map((id, number) => [id, number]));
+    const members = Uint32Array.from(candidates, ({ id }) => numbers.get(id)!);
+    const allowed = new Uint8Array(numbers.size);
+    const byMember = new Array<Candidate | undefined>(numbers.size).fill(undefined);
+    for (const [position, candidate] of candidates.entries()) {
+      allowed[members[position]!] = 1;
+      byMember[members[position]!] = candidate;
+    }
+    const view = { ring: this.#ring, allowed, candidates: byMember, members };
     this.#views.set(candidates, view);
     return view;
   }

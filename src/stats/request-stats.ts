@@ -7,8 +7,9 @@ const NO_SERIES: ReadonlyMap<string, Series> = new Map();
 /** The series of every server and model, and what they add up to. Memory: about 8 KB a series, whatever the traffic. */
 export class RequestStats {
   readonly models: LabelCap;
-  readonly #window: number;
-  readonly #startedAt: number;
+  #window: number;
+  /** When the windows began to fill. */
+  #startedAt: number;
   readonly #servers = new Map<string, Map<string, Series>>();
 
   /** `window` in ms, `now` monotonic ms, `maxModels` distinct model labels. */
@@ -16,6 +17,15 @@ export class RequestStats {
     this.#window = window;
     this.models = new LabelCap(maxModels);
     this.#startedAt = now;
+  }
+
+  /** Takes over a reloaded config. A window of another length starts empty; counters go on. */
+  configure(window: number, maxModels: number, now: number): void {
+    this.models.limit = maxModels;
+    if (window === this.#window) return;
+    this.#window = window;
+    this.#startedAt = now;
+    for (const models of this.#servers.values()) for (const series of models.values()) series.slide(window);
   }
 
   /** The series of a model that the server serves; the same object until `forget`. */

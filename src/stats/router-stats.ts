@@ -52,6 +52,11 @@ export class RouterStats {
     this.#exposition = new Exposition(this, options.process ?? true);
   }
 
+  /** Takes over a reloaded config; units as in the options. */
+  configure(config: { readonly window: number; readonly maxModels: number }): void {
+    this.requests.configure(config.window, config.maxModels, this.#options.now());
+  }
+
   /** Where the attempts of one model at one backend are counted: `series(url, model).dispatched(now)`. */
   series(server: string, model: string): Series {
     return this.requests.series(server, model);

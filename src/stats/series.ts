@@ -24,8 +24,8 @@ export const SUMMED_FIELDS = 9;
 export class Series {
   readonly server: string;
   readonly model: string;
-  readonly window: SlidingSums;
-  readonly ttftQuantiles: SlidingQuantiles;
+  window: SlidingSums;
+  ttftQuantiles: SlidingQuantiles;
   readonly ttft = new Histogram(TTFT_BOUNDS);
   readonly gaps = new Histogram(INTER_TOKEN_BOUNDS);
   /** Made by the first attempt that ends so: most series never see all three. */
@@ -43,6 +43,12 @@ export class Series {
   constructor(server: string, model: string, window: number) {
     this.server = server;
     this.model = model;
+    this.window = new SlidingSums(window, SUMMED_FIELDS);
+    this.ttftQuantiles = new SlidingQuantiles(window);
+  }
+
+  /** Starts empty windows of another length, ms. */
+  slide(window: number): void {
     this.window = new SlidingSums(window, SUMMED_FIELDS);
     this.ttftQuantiles = new SlidingQuantiles(window);
   }

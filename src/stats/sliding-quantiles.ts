@@ -24,7 +24,9 @@ export class SlidingQuantiles {
   addTo(now: number, into: Float64Array): void {
     if (this.#counts === undefined) return;
     const counts = this.#turn(now);
-    for (let index = 0; index < counts.length; index++) into[index % BUCKETS]! += counts[index]!;
+    for (let at = 0; at < counts.length; at += BUCKETS) {
+      for (let bucket = 0; bucket < BUCKETS; bucket++) into[bucket]! += counts[at + bucket]!;
+    }
   }
 
   #turn(now: number): Uint32Array {

@@ -5,12 +5,26 @@ import type { Series } from './series.ts';
 import type { Summary } from './summary.ts';
 
 /** One `server` with all that is known of it now. */
-export interface ServerView {
+export class ServerView {
   readonly server: string;
   /** Two backends for as long as a new pod has the address of one that still drains; none when only that one is left. */
   readonly backends: readonly BackendFacts[];
   readonly series: readonly Series[];
-  readonly summary: Summary;
+  readonly #summarize: () => Summary;
+  #summary: Summary | undefined;
+
+  constructor(server: string, backends: readonly BackendFacts[], series: readonly Series[], summarize: () => Summary) {
+    this.server = server;
+    this.backends = backends;
+    this.series = series;
+    this.#summarize = summarize;
+  }
+
+  /** Made when it is first asked for: those of a thousand backends at once would hold up the event loop. */
+  get summary(): Summary {
+    this.#summary ??= this.#summarize();
+    return this.#summary;
+  }
 }
 
 /** Everything that one scrape, or one table in the log, shows. */
@@ -35,12 +49,10 @@ export function createView(requests: RequestStats, facts: RouterFacts, now: numb
   const servers = [...byServer].sort(([a], [b]) => (a < b ? -1 : 1));
   return {
     now,
-    servers: servers.map(([server, backends]) => ({
-      server,
-      backends,
-      series: [...requests.of(server)],
-      summary: requests.summary(server, now),
-    })),
+    servers: servers.map(
+      ([server, backends]) =>
+        new ServerView(server, backends, [...requests.of(server)], () => requests.summary(server, now)),
+    ),
     queues: mergeQueues(facts.queues(), requests.models),
   };
 }

@@ -12,6 +12,6 @@ test('docs/metrics.md lists every metric that is exported, with its type and lab
     labels: [...labels!.matchAll(/`(\w+)`/g)].map(([, label]) => label),
   }));
   const exported = METRICS.map(({ name, type, labels }) => ({ name, type, labels: [...labels] }));
-  const byName = (a: { name?: string }, b: { name?: string }) => (a.name! < b.name! ? -1 : 1);
+  const byName = (a: { name?: string | undefined }, b: { name?: string | undefined }) => (a.name! < b.name! ? -1 : 1);
   assert.deepEqual(documented.sort(byName), exported.sort(byName));
 });

@@ -106,7 +106,7 @@ test('request_latency_seconds has the original buckets, cumulated', async () => 
   const { samples } = (await page(busy())).get('vllm:request_latency_seconds')!;
   const labels = 'server="http://a:8000",model="m",status="success"';
   const bounds = ['0.05', '0.1', '0.25', '0.5', '1', '2.5', '5', '10', '30', '60', '120', '+Inf'];
-  const counts = bounds.map((le) => samples.get(`vllm:request_latency_seconds_bucket{le="${le}",${labels}}`));
+  const counts = bounds.map((le) => samples.get(`vllm:request_latency_seconds_bucket{${labels},le="${le}"}`));
   assert.deepEqual(counts, [0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1]);
   assert.equal(samples.get(`vllm:request_latency_seconds_sum{${labels}}`), 2);
   assert.equal(samples.get(`vllm:request_latency_seconds_count{${labels}}`), 1);
@@ -124,7 +124,7 @@ test('the new names', async () => {
     'vllm_router_queued_requests{route="chat",model="m"}': 4,
     [`vllm_router_attempts_total{${a},model="m"}`]: 2,
     [`vllm_router_time_to_first_token_seconds_count{${a},model="m"}`]: 2,
-    [`vllm_router_time_to_first_token_seconds_bucket{le="0.25",${a},model="m"}`]: 1,
+    [`vllm_router_time_to_first_token_seconds_bucket{${a},model="m",le="0.25"}`]: 1,
     [`vllm_router_inter_token_latency_seconds_sum{${a},model="m"}`]: 0.04,
     'vllm_router_upstream_failures_total{backend="http://b:8000",reason="connect_failed"}': 1,
     'vllm_router_retries_total{reason="connect_failed",result="sent"}': 1,

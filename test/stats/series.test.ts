@@ -132,3 +132,19 @@ test('models beyond the cap share one series, on every server; a retired server 
   requests.forget('http://a');
   assert.deepEqual([...requests.servers], ['http://b']);
 });
+
+test('a reload with another window starts it empty and keeps what is counted; the cap grows at once', () => {
+  const requests = stats(1);
+  const series = requests.series('http://a', 'm');
+  const attempt = series.dispatched(START);
+  attempt.firstToken(START + 100);
+  requests.configure(10_000, 2, START + 1000);
+  assert.equal(requests.summary('http://a', START + 2000).ttft, undefined);
+  attempt.finished(START + 2000, 'success');
+  const summary = requests.summary('http://a', START + 2000);
+  assert.deepEqual([summary.latency, summary.finished, series.ttft.sum], [2000, 1, 0.1]);
+  assert.equal(requests.summary('http://a', START + 12_500).latency, undefined);
+  assert.equal(requests.series('http://a', 'n').model, 'n');
+  requests.configure(10_000, 2, START + 20_000);
+  assert.equal(requests.summary('http://a', START + 20_000).finished, 1);
+});
