@@ -54,7 +54,9 @@ export class Engine {
     }
   }
 
+  /** May be called again. */
   async stop(): Promise<void> {
+    if (!this.#server.listening) return;
     this.#server.closeAllConnections();
     await new Promise((resolve) => this.#server.close(resolve));
   }

@@ -84,8 +84,9 @@ export class BackendTable {
     }
     const old = entry?.target;
     const anew = old === undefined || old.incarnation !== target.incarnation || old.url !== target.url;
+    // A pod gets its address some time after it was made.
+    if (old?.url !== target.url) this.#dropStale(target);
     if (!entry) {
-      this.#dropStale(target);
       entry = {
         target,
         scope,

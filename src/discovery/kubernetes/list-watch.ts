@@ -52,11 +52,17 @@ export class ListWatch<T> {
   /** Watches in a row that ended cleanly, soon and without an event. */
   #emptyWatches = 0;
   #trouble = '';
+  #open = false;
   /** The kind of trouble that the log has been told of. */
   #said = '';
 
   constructor(options: ListWatchOptions<T>) {
     this.#options = options;
+  }
+
+  /** Whether a watch is open: then silence only means that nothing happens. */
+  get open(): boolean {
+    return this.#open;
   }
 
   /** What is wrong now, in one line; empty when nothing is. */
@@ -147,6 +153,7 @@ export class ListWatch<T> {
         headTimeout: limits.list,
         idleTimeout: limits.watchIdle,
       });
+      this.#open = true;
       this.#recovered();
       const parser = new WatchParser();
       for await (const chunk of body) {
@@ -162,6 +169,7 @@ export class ListWatch<T> {
       }
       parser.end();
     } finally {
+      this.#open = false;
       if (events > 0 || now() - began >= LIVED) this.#watchFailures = 0;
     }
     this.#watchFailures = 0;

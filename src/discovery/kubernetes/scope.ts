@@ -210,7 +210,8 @@ export class Scope {
   /** A silent API and a suspicious list have one consequence: backends have to answer for themselves. */
   #judge(): void {
     const { now, config, log, namespace, table } = this.#options;
-    const age = this.lastContact === undefined ? 0 : now() - this.lastContact;
+    const watched = [...this.#watches.values()].every((watch) => watch.open);
+    const age = watched || this.lastContact === undefined ? 0 : now() - this.lastContact;
     const tooOld = config.keepLastKnown > 0 && age > config.keepLastKnown;
     if (tooOld && !this.#tooOld) {
       log.warn({ namespace, age: Math.round(age) }, 'discovery: the API is silent; backends stay while they answer');
