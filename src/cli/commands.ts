@@ -71,6 +71,7 @@ export const COMMANDS: readonly Command[] = [
     summary: 'print the JSON Schema, or explain one part of the file',
     args: '[PATH]',
     maxArgs: 1,
+    options: [{ name: 'markdown', kind: 'switch', help: 'write the reference of every key as Markdown' }],
     details: 'Without PATH, the schema itself for editors and other tools. With PATH, what may stand there.',
     examples: ['vllm-router schema > router.schema.json', 'vllm-router schema routes[0].timeouts'],
   },

@@ -1,12 +1,17 @@
 import { describePath } from '../config/describe.ts';
 import { parsePath } from '../config/path.ts';
+import { referenceMarkdown } from '../config/reference.ts';
 import { SCHEMA_TEXT } from '../config/schema.ts';
 import { EXIT, type Invocation } from './argv.ts';
 import type { Io } from './io.ts';
 
 /** `schema [PATH]`: the JSON Schema, or what may stand at one place of the file. */
-export async function runSchema({ args }: Invocation, io: Io): Promise<number> {
+export async function runSchema({ args, options }: Invocation, io: Io): Promise<number> {
   const [text] = args;
+  if (options.has('markdown')) {
+    io.out(referenceMarkdown());
+    return EXIT.ok;
+  }
   if (text === undefined) {
     io.out(SCHEMA_TEXT);
     return EXIT.ok;

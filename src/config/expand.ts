@@ -22,14 +22,26 @@ export function expand(node: Node, env: Environment, path: Path = []): Diagnosti
 function expandScalar(node: ScalarNode, text: string, env: Environment, path: Path): Diagnostic[] {
   const diagnostics: Diagnostic[] = [];
   let references = 0;
+  // Of the next reference within the raw text, which escapes in quotes can make longer than the value.
+  let from = 0;
+  const within = (reference: string): Origin => {
+    const { origin, raw } = node;
+    const offset = raw.indexOf(reference, from);
+    if (origin.from !== 'file' || offset < 0 || raw.includes('\n')) return origin;
+    from = offset + reference.length;
+    const start = origin.place.start + offset;
+    const place = { ...origin.place, col: origin.place.col + offset, start, end: start + reference.length };
+    return { from: 'file', place };
+  };
   const expanded = text.replace(REFERENCE, (whole, body: string | undefined) => {
+    const at = within(whole);
     if (whole === '$${') return '${';
     references++;
     const match = body === undefined ? null : BODY.exec(body);
     if (!match) {
       // biome-ignore lint/suspicious/noTemplateCurlyInString: it shows what to write
       const hint = 'write ${NAME} or ${NAME:-default}, and $${ for a plain ${';
-      diagnostics.push(diagnose('bad-expansion', within(node, whole), path, `${whole} names no variable`, { hint }));
+      diagnostics.push(diagnose('bad-expansion', at, path, `${whole} names no variable`, { hint }));
       return whole;
     }
     const [, name, fallback] = match;
@@ -37,7 +49,7 @@ function expandScalar(node: ScalarNode, text: string, env: Environment, path: Pa
     if (fallback !== undefined) return value === undefined || value === '' ? fallback : value;
     if (value !== undefined) return value;
     const hint = didYouMean(name!, Object.keys(env)) ?? `give a default: \${${name}:-…}`;
-    diagnostics.push(diagnose('unset-variable', within(node, whole), path, `variable ${name} is not set`, { hint }));
+    diagnostics.push(diagnose('unset-variable', at, path, `variable ${name} is not set`, { hint }));
     return whole;
   });
   if (diagnostics.length > 0) node.poisoned = true;
@@ -46,16 +58,6 @@ function expandScalar(node: ScalarNode, text: string, env: Environment, path: Pa
     node.value = /^\$\{[^}]*\}$/.test(text) ? retype(expanded) : expanded;
   } else node.value = expanded;
   return diagnostics;
-}
-
-/** The place of the reference itself where the value stands in one line, else of the value. */
-function within(node: ScalarNode, reference: string): Origin {
-  const { origin, raw } = node;
-  const offset = raw.indexOf(reference);
-  if (origin.from !== 'file' || offset < 0 || raw.includes('\n')) return origin;
-  const { place } = origin;
-  const start = place.start + offset;
-  return { from: 'file', place: { ...place, col: place.col + offset, start, end: start + reference.length } };
 }
 
 function retype(text: string): string | number | boolean {

@@ -18,11 +18,15 @@ const TRAPS: readonly { readonly line: RegExp; readonly hint: string }[] = [
   { line: /:\s+[^"'\s#[{|>][^"'#]*:\s/, hint: 'quote a value that contains ": "' },
 ];
 
+/** Characters looked at on both sides of the error. */
+const REACH = 200;
+
 /** A hint for a syntax error at the offset, or undefined; looks at its line and, for indentation, the one before. */
 export function syntaxHint(text: string, offset: number, message: string): string | undefined {
   const start = text.lastIndexOf('\n', Math.max(0, offset - 1)) + 1;
   const end = text.indexOf('\n', start);
-  const line = text.slice(start, end < 0 ? undefined : end);
+  // Bounded: a line of a million brackets would keep the expressions busy for a minute.
+  const line = text.slice(Math.max(start, offset - REACH), Math.min(end < 0 ? text.length : end, offset + REACH));
   for (const trap of TRAPS) {
     const match = trap.line.exec(line);
     if (match) return trap.hint.replace('$1', () => match[1] ?? '');
