@@ -2,6 +2,8 @@ import type { AlgorithmConfig } from '../config/config.ts';
 import type { Algorithm, AlgorithmContext } from './algorithm.ts';
 import { LeastLoad } from './least-load.ts';
 import { PowerOfTwo } from './power-of-two.ts';
+import { PrefixAware } from './prefix-aware/prefix-aware.ts';
+import { sharedIndex } from './prefix-aware/shared-index.ts';
 import { RandomChoice } from './random.ts';
 import { RoundRobin } from './round-robin.ts';
 import { Session } from './session.ts';
@@ -22,6 +24,8 @@ const TABLE: { readonly [T in AlgorithmConfig['type']]?: Row<T> } = {
   'power-of-two': (_, context) => new PowerOfTwo(context.random),
   'least-load': () => new LeastLoad(),
   session: (config, context, create) => new Session(config, create(config.otherwise, context)),
+  'prefix-aware': (config, context, create) =>
+    new PrefixAware(sharedIndex(context.shared, config.indexSize), create(config.otherwise, context)),
 };
 
 /** Builds the algorithm of a route. Throws for a type that has no row: the schema admits only those that have one. */

@@ -1,0 +1,87 @@
+import type { Candidate } from '../algorithm.ts';
+import { isLessUsed } from '../lighter.ts';
+
+/** What the policy weighs; see `docs/algorithms.md` for how the figures came about. */
+export interface PolicyWeights {
+  /** What a miss costs those who wait behind it, for each request's worth of prompt work that waits per backend. */
+  readonly behind: number;
+  /** Prompt tokens that one more running sequence costs the others. */
+  readonly perSequence: number;
+  /** Holders a block deserves: its share of the traffic × candidates × this, rounded up. */
+  readonly spread: number;
+}
+
+export const WEIGHTS: PolicyWeights = { behind: 2, perSequence: 200, spread: 1.5 };
+
+/** The candidates of one pick, by position; one object is used again for every pick. */
+export class Field {
+  /** Tokens of this request that the candidate would have to compute. */
+  miss: Float64Array = new Float64Array(0);
+  /** Blocks of the prompt that the candidate holds. */
+  depth: Uint32Array = new Uint32Array(0);
+  /** Work at the candidate, and the same with this request's cost; prompt tokens per weight. */
+  busy: Float64Array = new Float64Array(0);
+  score: Float64Array = new Float64Array(0);
+
+  reserve(count: number): void {
+    if (this.miss.length >= count) return;
+    this.miss = new Float64Array(2 * count);
+    this.depth = new Uint32Array(2 * count);
+    this.busy = new Float64Array(2 * count);
+    this.score = new Float64Array(2 * count);
+  }
+}
+
+/** What the policy must know beyond the field. */
+export interface Situation {
+  /** The most blocks that a candidate holds, and their share of the traffic; 0 when nobody holds any. */
+  readonly deepest: number;
+  readonly share: number;
+  /** Tokens that a request here costs on average. */
+  readonly meanMiss: number;
+}
+
+/**
+ * The position of the candidate that gets the request, by two rules.
+ *
+ * Score: work before it + miss × (1 + what waits per backend, in requests); least wins. A miss takes the backend's time from
+ * everyone who queues behind it, so it counts the more the longer the queues are: nothing on an idle fleet, where a cold
+ * backend is better than a busy warm one, and nearly everything under overload, where only saved work helps.
+ *
+ * Replication by share: a block asked for by a share s of the traffic deserves s × candidates × spread holders. While it
+ * has fewer, and the idlest of them is busier than the idlest candidate, the latter gets the request and becomes one.
+ */
+export function choose(
+  candidates: readonly Candidate[],
+  field: Field,
+  situation: Situation,
+  weights: PolicyWeights = WEIGHTS,
+): number {
+  const { miss, depth, busy, score } = field;
+  const count = candidates.length;
+  let waiting = 0;
+  for (let at = 0; at < count; at++) {
+    const { load, weight } = candidates[at]!;
+    waiting += load.uncachedTokens;
+    busy[at] = (load.uncachedTokens + weights.perSequence * load.inflight) / weight;
+  }
+  const missFactor = 1 + (weights.behind * waiting) / (count * situation.meanMiss);
+  let best = 0;
+  let idlest = 0;
+  let idlestHolder = -1;
+  let holders = 0;
+  for (let at = 0; at < count; at++) {
+    score[at] = busy[at]! + (missFactor * miss[at]!) / candidates[at]!.weight;
+    if (isLess(candidates, score, at, best)) best = at;
+    if (isLess(candidates, busy, at, idlest)) idlest = at;
+    if (situation.deepest === 0 || depth[at] !== situation.deepest) continue;
+    holders++;
+    if (idlestHolder < 0 || isLess(candidates, busy, at, idlestHolder)) idlestHolder = at;
+  }
+  if (idlestHolder < 0 || busy[idlestHolder]! <= busy[idlest]!) return best;
+  return holders < Math.ceil(situation.share * count * weights.spread) ? idlest : best;
+}
+
+function isLess(candidates: readonly Candidate[], key: Float64Array, a: number, b: number): boolean {
+  return key[a] === key[b] ? isLessUsed(candidates[a]!, candidates[b]!) : key[a]! < key[b]!;
+}
