@@ -114,7 +114,9 @@ class Reader {
 
   place(start: number, end: number): Place {
     const { line, col } = this.#lines.linePos(start);
-    return { file: this.#file.name, line: Math.max(1, line), col: Math.max(1, col), start, end };
+    const lineEnd = this.#file.text.indexOf('\n', start);
+    const shown = lineEnd < 0 ? end : Math.max(start, Math.min(end, lineEnd));
+    return { file: this.#file.name, line: Math.max(1, line), col: Math.max(1, col), start, end: shown };
   }
 
   origin(node: { range?: readonly number[] | null }): Origin {

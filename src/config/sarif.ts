@@ -40,7 +40,7 @@ function location({ file, line, col }: Pick<RelatedPlace, 'file' | 'line' | 'col
   return {
     physicalLocation: {
       artifactLocation: { uri: file.replaceAll('\\', '/') },
-      region: { startLine: line, startColumn: col, ...(length !== undefined && { charLength: length }) },
+      region: { startLine: line, startColumn: col, ...(length !== undefined && { endColumn: col + length }) },
     },
   };
 }

@@ -1,6 +1,6 @@
 /** The configuration as a tree in which every value knows where it came from; all stages between text and config work on it. */
 
-/** A position in a file: 1-based line and column, and the offsets [start, end) of the text. */
+/** A position in a file: 1-based line and column, and the offsets [start, end) of the text within that line. */
 export interface Place {
   readonly file: string;
   readonly line: number;

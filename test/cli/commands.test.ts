@@ -1,0 +1,199 @@
+// biome-ignore-all lint/suspicious/noControlCharactersInRegex: colours are escape sequences
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { parse } from 'yaml';
+import { type Invocation, parseArgv } from '../../src/cli/argv.ts';
+import { runCheck } from '../../src/cli/check.ts';
+import { COMMANDS } from '../../src/cli/commands.ts';
+import { FLAGS } from '../../src/cli/flags.ts';
+import { runHelp } from '../../src/cli/help.ts';
+import { runPrint } from '../../src/cli/print.ts';
+import { runSchema } from '../../src/cli/schema.ts';
+import { captureIo } from './capture-io.ts';
+
+const EXAMPLE = fileURLToPath(new URL('../../router.example.yaml', import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), 'vllm-router-'));
+after(() => rmSync(folder, { recursive: true }));
+process.chdir(folder);
+
+const RUNS = { check: runCheck, print: runPrint, schema: runSchema, help: runHelp };
+
+async function run(argv: string[], options: Parameters<typeof captureIo>[0] = {}) {
+  const invocation = parseArgv(argv);
+  assert.ok('command' in invocation, JSON.stringify(invocation));
+  const io = captureIo(options);
+  const code = await RUNS[invocation.command as keyof typeof RUNS](invocation as Invocation, io);
+  return { code, out: io.stdout(), err: io.stderr() };
+}
+
+function file(name: string, text: string): string {
+  writeFileSync(join(folder, name), text);
+  return name;
+}
+
+const WARNS = file(
+  'warns.yaml',
+  'discovery: { a: { type: k8s }, b: { type: k8s } }\nroutes: [{ name: r, match: {}, backends: { from: [a] } }]\n',
+);
+const FAILS = file('fails.yaml', 'discovery: { a: { type: k9s } }\n');
+
+test('router.example.yaml has no finding, not even with --strict', async () => {
+  const { code, out } = await run(['check', '--strict', EXAMPLE], { env: { ROUTER_KEYS: 'a', GPU2_KEY: 'b' } });
+  assert.equal(out, '');
+  assert.equal(code, 0);
+});
+
+test('check: exit 0, 1 and 3', async () => {
+  assert.equal((await run(['check', WARNS])).code, 0);
+  assert.equal((await run(['check', WARNS, '--strict'])).code, 3);
+  assert.equal((await run(['check', WARNS, FAILS, '--strict'])).code, 1);
+  assert.equal((await run(['check', 'none.yaml'])).code, 1);
+});
+
+test('check: several files are several configurations', async () => {
+  const { out, err } = await run(['check', FAILS, WARNS]);
+  assert.match(out, /^fails\.yaml:1:25 error discovery\.a\.type: /);
+  assert.match(out, /\nwarns\.yaml:1:32 warning discovery\.b: /);
+  assert.match(err, /1 error, 1 warning/);
+});
+
+test('check: standard input, the default file, flags alone', async () => {
+  assert.equal((await run(['check', '-'], { stdin: readFileSync(FAILS, 'utf8') })).code, 1);
+  assert.match((await run(['check', '-'], { stdin: 'a: [' })).out, /^stdin:1:/);
+  assert.match((await run(['check'])).out, /router\.yaml error: there is no such file/);
+  const flags = ['--service-discovery', 'k8s', '--routing-logic', 'roundrobin'];
+  assert.equal((await run(['check', ...flags, '--strict'])).code, 0);
+});
+
+test('check: formats for machines', async () => {
+  const json = JSON.parse((await run(['check', FAILS, '--format', 'json'])).out);
+  assert.deepEqual([json[0].file, json[0].line, json[0].code], ['fails.yaml', 1, 'bad-value']);
+  const github = (await run(['check', FAILS, '--format', 'github'])).out;
+  assert.match(
+    github,
+    /^::error file=fails\.yaml,line=1,col=25,title=bad-value::discovery\.a\.type: "k9s" is not one of/,
+  );
+  assert.equal(github.split('\n').length, 2);
+  const sarif = JSON.parse((await run(['check', WARNS, '--format', 'sarif'])).out);
+  assert.equal(sarif.version, '2.1.0');
+  assert.deepEqual(
+    sarif.runs[0].tool.driver.rules.map(({ id }: { id: string }) => id),
+    ['unused'],
+  );
+  assert.equal(sarif.runs[0].results[0].level, 'warning');
+  assert.deepEqual(sarif.runs[0].results[0].locations[0].physicalLocation.region, {
+    startLine: 1,
+    startColumn: 32,
+    endColumn: 33,
+  });
+  assert.deepEqual(JSON.parse((await run(['check', EXAMPLE, '--no-secrets', '--format', 'json'])).out), []);
+});
+
+test('check: github escapes what would end its line', async () => {
+  const name = file('odd,name.yaml', '"a%\\nb": 1\ndiscovery: { a: { type: k8s } }\n');
+  const { out } = await run(['check', name, '--format', 'github']);
+  assert.match(out, /^::error file=odd%2Cname\.yaml,line=1,col=1,title=unknown-key::unknown key "a%25\\nb"/);
+});
+
+test('check: colour only on a terminal, and never with NO_COLOR', async () => {
+  assert.match((await run(['check', FAILS], { terminal: true })).out, /\x1b\[31merror\x1b\[0m/);
+  assert.doesNotMatch((await run(['check', FAILS], { terminal: true, env: { NO_COLOR: '1' } })).out, /\x1b/);
+  assert.equal((await run(['check', FAILS])).out.trim().split('\n').length, 1);
+});
+
+test('print: the effective configuration is a valid file with the same meaning', async () => {
+  const { code, out } = await run(['print', EXAMPLE]);
+  assert.equal(code, 0);
+  assert.match(out, /weight: 2 # .*router\.example\.yaml:\d+/);
+  assert.match(out, /budget: 0\.2 # /);
+  const again = file('again.yaml', out);
+  const json = async (path: string) => JSON.parse((await run(['print', path, '--format', 'json'])).out);
+  assert.deepEqual(await json(again), await json(EXAMPLE));
+  assert.deepEqual(parse(out), await json(EXAMPLE));
+});
+
+test('print: flags become a file', async () => {
+  const flags = [
+    ...['--service-discovery', 'static', '--static-backends', 'http://a:1,http://b:1', '--static-models', 'm,m'],
+    ...['--routing-logic', 'session', '--session-key', 'x-user', '--port', '80'],
+  ];
+  const { out, code } = await run(['print', '--written', ...flags]);
+  assert.equal(code, 0);
+  assert.deepEqual(parse(out), {
+    listeners: { public: { bind: '0.0.0.0:80' } },
+    discovery: {
+      cli: {
+        type: 'static',
+        backends: [
+          { url: 'http://a:1', models: ['m'] },
+          { url: 'http://b:1', models: ['m'] },
+        ],
+      },
+    },
+    defaults: { algorithm: { type: 'session', key: 'x-user' } },
+  });
+  assert.match(out, /bind: 0\.0\.0\.0:80 # --port/);
+});
+
+test('print: secrets are names and never what they hold', async () => {
+  const { out } = await run(['print', EXAMPLE], { env: { ROUTER_KEYS: 'never-shown', GPU2_KEY: 'never-shown' } });
+  assert.match(out, /env: GPU2_KEY/);
+  assert.doesNotMatch(out, /never-shown/);
+});
+
+test('print: an invalid file prints its findings and nothing else', async () => {
+  const { code, out, err } = await run(['print', FAILS]);
+  assert.deepEqual([code, out], [1, '']);
+  assert.match(err, /k9s/);
+});
+
+test('schema: whole, or one part', async () => {
+  assert.equal(JSON.parse((await run(['schema'])).out).title, 'vllm-router configuration');
+  const part = await run(['schema', 'routes[0].timeouts.connect']);
+  assert.match(part.out, /^routes\[0\]\.timeouts\.connect: Until a backend/);
+  assert.match((await run(['schema', 'discovery.lab.backends.0.weight'])).out, /default 1/);
+  const wrong = await run(['schema', 'routes[0].timeout']);
+  assert.equal(wrong.code, 64);
+  assert.match(wrong.err, /did you mean "timeouts"/);
+  assert.equal((await run(['schema', 'routes['])).code, 64);
+});
+
+test('help names every command and every flag, within 100 columns', async () => {
+  const { out } = await run(['--help']);
+  for (const { name } of FLAGS) assert.match(out, new RegExp(`--${name}\\b`));
+  for (const { name, summary } of COMMANDS) {
+    assert.ok(out.includes(summary));
+    const help = (await run(['help', name])).out;
+    assert.match(help, new RegExp(`^vllm-router ${name}: `));
+    for (const line of help.split('\n')) assert.ok(line.length <= 100, line);
+  }
+  for (const line of out.split('\n')) assert.ok(line.length <= 100, line);
+  assert.equal((await run(['help', 'nothing'])).code, 64);
+});
+
+test('the defaults that help tells are those of the schema', async () => {
+  const { out } = await run([
+    'print',
+    '--service-discovery',
+    'k8s',
+    '--routing-logic',
+    'roundrobin',
+    '--format',
+    'json',
+  ]);
+  const effective = JSON.parse(out);
+  const at = (path: string): unknown => path.split('.').reduce((value, key) => value?.[key], effective);
+  const told = (name: string): string | undefined => FLAGS.find((flag) => flag.name === name)?.default;
+  assert.equal(at('listeners.public.bind'), `${told('host')}:${told('port')}`);
+  assert.equal(String(at('discovery.cli.port')), told('k8s-port'));
+  assert.equal(at('discovery.cli.namespace'), told('k8s-namespace'));
+  assert.equal(at('discovery.cli.mode'), told('k8s-service-discovery-type'));
+  assert.equal(at('stats.engine.interval'), `${told('engine-stats-interval')}s`);
+  assert.equal(at('stats.window'), `${told('request-stats-window')}s`);
+  assert.equal(at('logging.level'), told('log-level'));
+  assert.equal(at('logging.format'), told('log-format'));
+});
