@@ -15,7 +15,7 @@ export interface SpawnOptions {
   readonly config: unknown;
   readonly flags?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
-  /** The command line is these arguments alone, no `--config` is added. */
+  /** No `--config` is added. */
   readonly bare?: boolean;
   /** ms until `ready` must have come. */
   readonly timeout?: number;
@@ -137,8 +137,9 @@ export class SpawnedRouter {
   }
 }
 
-function isReloadResult({ msg }: LogLine): boolean {
-  return msg === 'config reloaded' || msg === 'config rejected';
+/** Applied, or the first diagnostic of a config that was rejected. */
+function isReloadResult({ msg, level, code, file }: LogLine): boolean {
+  return msg === 'config applied' || (level === 'error' && code !== undefined && file !== undefined);
 }
 
 function textOf(config: unknown): string {
@@ -151,7 +152,8 @@ export async function spawnRouter(options: SpawnOptions): Promise<SpawnedRouter>
   const folder = await mkdtemp(join(tmpdir(), 'vllm-router-'));
   const file = join(folder, 'router.yaml');
   await writeFile(file, textOf(options.config));
-  const args = options.bare ? [] : ['--config', file];
+  // Whatever the config says: the lines have to be read here.
+  const args = ['--set', 'logging.format=json', ...(options.bare ? [] : ['--config', file])];
   const child = spawn(process.execPath, [BIN, ...args, ...(options.flags ?? [])], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, ...options.env },
