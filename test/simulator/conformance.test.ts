@@ -28,7 +28,7 @@ const GROUPS: readonly { readonly title: string; readonly options: EngineOptions
         ...shaped('chat', 'chat-n2', 'chat-no-model', 'chat-unknown-field', 'chat-x-request-id', 'chat-cached-tokens'),
         ...shaped('chat-stream', 'chat-stream-usage', 'chat-stream-usage-continuous', 'chat-stream-cached-tokens'),
         ...shaped('chat-n2-stream', 'chat-logprobs', 'chat-logprobs-stream', 'chat-json-schema', 'chat-max-tokens-0'),
-        ...shaped('chat-tools-auto', 'chat-tools-required', 'chat-tools-named-stream', 'invocations'),
+        ...shaped('chat-tools-auto', 'chat-tools-required', 'chat-tools-named-stream', 'invocations', 'chat-batch'),
         ...shaped(
           'completion-string',
           'completion-tokens',
@@ -49,7 +49,12 @@ const GROUPS: readonly { readonly title: string; readonly options: EngineOptions
         ),
         ...shaped('transport-chunked-request', 'transport-expect-100', 'transport-expect-100-unknown-model'),
         ...shaped('transport-http10', 'transport-http10-stream', 'transport-connection-close', 'transport-no-host'),
-        ...shaped('transport-accept-encoding-gzip', 'transport-upgrade-h2c', 'transport-pipelining'),
+        ...shaped(
+          'transport-accept-encoding-gzip',
+          'transport-upgrade-h2c',
+          'transport-pipelining',
+          'transport-pipelining-stream',
+        ),
         ...exact(
           'get-version',
           'get-load',

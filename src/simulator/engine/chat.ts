@@ -87,6 +87,7 @@ class ChatFormat implements AnswerFormat {
   private readonly includeUsage: boolean;
   private readonly continuous: boolean;
   private readonly logprobs: boolean;
+  private readonly batch: boolean;
   /** Everything of an event before its choice's index. */
   private readonly opening: string;
   private opened = false;
@@ -102,6 +103,7 @@ class ChatFormat implements AnswerFormat {
     this.includeUsage = options?.['include_usage'] === true;
     this.continuous = this.includeUsage && options?.['continuous_usage_stats'] === true;
     this.logprobs = body['logprobs'] === true;
+    this.batch = exchange.path.endsWith('/batch');
     this.opening =
       `{"id":${JSON.stringify(this.id)},"object":"chat.completion.chunk","created":${this.created},` +
       `"model":${JSON.stringify(model)},"choices":[`;
@@ -181,7 +183,9 @@ class ChatFormat implements AnswerFormat {
         prompt_tokens: prompt,
         total_tokens: prompt + completion,
         completion_tokens: completion,
-        prompt_tokens_details: { cached_tokens: cached, created_cache_tokens: 0, multimodal_tokens: null },
+        prompt_tokens_details: this.batch
+          ? null
+          : { cached_tokens: cached, created_cache_tokens: 0, multimodal_tokens: null },
         completion_tokens_details: null,
       },
       prompt_logprobs: null,

@@ -32,7 +32,8 @@ export class Engine implements EngineHost {
   private readonly log: RequestLog;
   private readonly waiters = new Set<() => void>();
   private thawed: (() => void)[] = [];
-  private listening = false;
+  /** Resolved once it listens; undefined while connections are refused. */
+  private listening: Promise<void> | undefined;
   private dead = false;
   private sleeping = 0;
   private pausing = false;
@@ -119,10 +120,9 @@ export class Engine implements EngineHost {
     return this.idPrefix + (++this.ids).toString(16).padStart(8, '0');
   }
 
-  async listen(): Promise<void> {
-    if (this.listening || this.dead) return;
-    this.listening = true;
-    await new Promise<void>((resolve, reject) => {
+  listen(): Promise<void> {
+    if (this.dead) return Promise.resolve();
+    this.listening ??= new Promise<void>((resolve, reject) => {
       this.server.once('error', reject);
       this.server.listen(this.port || this.settings.port, this.settings.host, 4096, () => {
         this.server.off('error', reject);
@@ -130,6 +130,7 @@ export class Engine implements EngineHost {
         resolve();
       });
     });
+    return this.listening;
   }
 
   /** Resolves once `condition` holds; asked again whenever a request or a sequence starts or ends. */
@@ -236,7 +237,7 @@ export class Engine implements EngineHost {
       const waiting = this.thawed;
       this.thawed = [];
       for (const go of waiting) go();
-      if (!this.listening && this.port !== 0) void this.listen();
+      if (this.port !== 0) void this.listen();
       return;
     }
     if (fault.kind === 'refuse') void this.closeListener();
@@ -253,11 +254,13 @@ export class Engine implements EngineHost {
     else this.core.resume();
   }
 
-  private closeListener(): Promise<void> {
-    if (!this.listening) return Promise.resolve();
-    this.listening = false;
+  private async closeListener(): Promise<void> {
+    const { listening } = this;
+    if (!listening) return;
+    this.listening = undefined;
+    if (!this.server.listening) await listening;
     // Idle connections go with it, as in a process that ends; busy ones stay.
-    return new Promise((resolve) => {
+    await new Promise<void>((resolve) => {
       this.server.close(() => resolve());
     });
   }
