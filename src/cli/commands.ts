@@ -67,6 +67,20 @@ export const COMMANDS: readonly Command[] = [
     ],
   },
   {
+    name: 'diff',
+    summary: 'show what changes from one configuration to another',
+    args: 'A B',
+    maxArgs: 2,
+    flags: true,
+    options: [{ name: 'format', kind: 'text', choices: ['text', 'json'], default: 'text', help: 'how it is written' }],
+    details:
+      'Compares what the two mean, not how they are written: defaults count where they reach a route. Each change says what it takes while the router runs: hot, rebind (a listener is bound anew), or restart. Exits 2 when something changes.',
+    examples: [
+      'vllm-router diff router.yaml new/router.yaml',
+      'git show main:router.yaml | vllm-router diff - router.yaml',
+    ],
+  },
+  {
     name: 'schema',
     summary: 'print the JSON Schema, or explain one part of the file',
     args: '[PATH]',

@@ -12,7 +12,7 @@ const WIDTH = 100;
 const EXIT_CODES: readonly (readonly [number, string])[] = [
   [0, 'fine'],
   [1, 'the configuration is invalid, or something failed'],
-  [2, 'wrong use of the documented flags'],
+  [2, 'wrong use of the documented flags; diff: something changes'],
   [3, 'check --strict: only warnings'],
   [64, 'wrong use of a command'],
 ];

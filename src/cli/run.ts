@@ -2,6 +2,7 @@ import { VERSION } from '../version.ts';
 import { type Invocation, parseArgv } from './argv.ts';
 import { runCheck } from './check.ts';
 import { runDemo } from './demo.ts';
+import { runDiff } from './diff.ts';
 import { runHelp } from './help.ts';
 import { type Io, processIo } from './io.ts';
 import { runPrint } from './print.ts';
@@ -14,6 +15,7 @@ const RUNS: Readonly<Record<string, Run>> = {
   serve: runServe,
   check: runCheck,
   print: runPrint,
+  diff: runDiff,
   schema: runSchema,
   demo: runDemo,
   help: runHelp,

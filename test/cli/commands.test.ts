@@ -9,6 +9,7 @@ import { parse } from 'yaml';
 import { type Invocation, parseArgv } from '../../src/cli/argv.ts';
 import { runCheck } from '../../src/cli/check.ts';
 import { COMMANDS } from '../../src/cli/commands.ts';
+import { runDiff } from '../../src/cli/diff.ts';
 import { FLAGS } from '../../src/cli/flags.ts';
 import { runHelp } from '../../src/cli/help.ts';
 import { runPrint } from '../../src/cli/print.ts';
@@ -20,7 +21,7 @@ const folder = mkdtempSync(join(tmpdir(), 'vllm-router-'));
 after(() => rmSync(folder, { recursive: true }));
 process.chdir(folder);
 
-const RUNS = { check: runCheck, print: runPrint, schema: runSchema, help: runHelp };
+const RUNS = { diff: runDiff, check: runCheck, print: runPrint, schema: runSchema, help: runHelp };
 
 async function run(argv: string[], options: Parameters<typeof captureIo>[0] = {}) {
   const invocation = parseArgv(argv);
@@ -149,6 +150,23 @@ test('print: an invalid file prints its findings and nothing else', async () => 
   const { code, out, err } = await run(['print', FAILS]);
   assert.deepEqual([code, out], [1, '']);
   assert.match(err, /k9s/);
+});
+
+test('diff: exit 0, 2 and 1', async () => {
+  const same = await run(['diff', WARNS, WARNS]);
+  assert.deepEqual([same.code, same.out], [0, 'no change\n']);
+  const other = file(
+    'other.yaml',
+    'discovery: { a: { type: k8s, port: 9 }, b: { type: k8s } }\nroutes: [{ name: r, match: {}, backends: { from: [a] } }]\n',
+  );
+  const changed = await run(['diff', WARNS, other]);
+  assert.deepEqual([changed.code, changed.out], [2, '~ discovery.a.port: 8000 → 9 (hot)\n1 change: 1 hot\n']);
+  assert.deepEqual(
+    JSON.parse((await run(['diff', '-', other, '--format', 'json'], { stdin: readFileSync(WARNS, 'utf8') })).out),
+    [{ kind: 'changed', path: 'discovery.a.port', before: 8000, after: 9, reload: 'hot' }],
+  );
+  assert.equal((await run(['diff', WARNS, FAILS])).code, 1);
+  assert.equal((await run(['diff', WARNS])).code, 64);
 });
 
 test('schema: whole, or one part', async () => {
