@@ -31,7 +31,7 @@ async function problemOf({ kind, name, path }: ExternalReference, io: Io): Promi
   if (text.trim() === '') return `${what} is empty`;
   if (kind === 'tls') return undefined;
   if (path.at(-2) === 'keys') return keysProblem(text, what);
-  return isKey(text.replace(/\r?\n$/, '')) ? undefined : `${what} holds no key: printable characters without spaces`;
+  return isKey(text.trim()) ? undefined : `${what} holds no key: printable characters without spaces`;
 }
 
 function keysProblem(text: string, what: string): string | undefined {
