@@ -93,7 +93,14 @@ export function createLogger(options: LogOptions): Logger {
 }
 
 function toText(line: string): string {
-  const { level, time, msg, ...fields } = JSON.parse(line) as { level: string; time: string; msg?: string } & Fields;
+  const record = JSON.parse(line) as Record<string, unknown> & { level: string; time: string; msg?: string };
+  const { level, time, msg, ...fields } = record;
+  const err = fields['err'] as { type?: unknown; message?: unknown; stack?: unknown } | undefined;
+  if (typeof err?.message === 'string') {
+    // Where it came from is of interest when it is our fault; an engine that refuses a connection has no use for it.
+    if (level === 'error' || level === 'fatal') fields['stack'] = err.stack;
+    fields['err'] = `${err.type}: ${err.message}`;
+  }
   return textLine(time, level, msg ?? '', fields);
 }
 

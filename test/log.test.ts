@@ -69,12 +69,14 @@ test('configure changes level and format from the next line on', async (t) => {
   log.perRequest('not said', {});
   log.configure({ level: 'debug', format: 'text' });
   log.debug({ err: new Error('boom') }, 'two\nlines');
+  log.error({ err: new Error('boom') }, 'fault');
   log.perRequest('request', { status: 200 });
   await log.close();
   const lines = read().split('\n');
-  assert.equal(lines.length, 3);
-  assert.match(lines[0]!, /^\S+Z DEBUG two\\nlines err=\{"type":"Error","message":"boom","stack":"Error: boom\\n/);
-  assert.match(lines[1]!, /^\S+Z INFO {2}request status=200$/);
+  assert.equal(lines.length, 4);
+  assert.match(lines[0]!, /^\S+Z DEBUG two\\nlines err="Error: boom"$/);
+  assert.match(lines[1]!, /^\S+Z ERROR fault err="Error: boom" stack="Error: boom\\n +at /);
+  assert.match(lines[2]!, /^\S+Z INFO {2}request status=200$/);
 });
 
 const child = (script: string) =>
