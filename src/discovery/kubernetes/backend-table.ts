@@ -21,6 +21,7 @@ export interface BackendTableOptions {
 
 interface Entry {
   target: Target;
+  readonly engineId: string;
   readonly scope: string;
   /** False while the API does not list it any more but its absence is not believed yet. */
   listed: boolean;
@@ -87,8 +88,10 @@ export class BackendTable {
     // A pod gets its address some time after it was made.
     if (old?.url !== target.url) this.#dropStale(target);
     if (!entry) {
+      const { name, namespace } = target;
       entry = {
         target,
+        engineId: uuid5(this.#options.severalNamespaces ? `${name}.${namespace}` : name),
         scope,
         listed: true,
         cards: [],
@@ -199,14 +202,14 @@ export class BackendTable {
   }
 
   #spec(entry: Entry): BackendSpec | undefined {
-    const { target, cards, asleep, told } = entry;
+    const { target, engineId, cards, asleep, told } = entry;
     const { url, uid, name, namespace, terminating, labels } = target;
     if (url === undefined || !(terminating || target.ready)) return undefined;
     if (!terminating && entry.failures > 0 && this.#doubted.has(entry.scope)) return undefined;
-    const { source, apiKey, severalNamespaces } = this.#options;
+    const { source, apiKey } = this.#options;
     return {
       id: uid,
-      engineId: uuid5(severalNamespaces ? `${name}.${namespace}` : name),
+      engineId,
       name: `${namespace}/${name}`,
       url,
       source,
