@@ -41,7 +41,14 @@ export interface Schema {
 const FILE = new URL('../../schemas/router.schema.json', import.meta.url);
 
 export const SCHEMA_TEXT: string = readFileSync(FILE, 'utf8');
-export const SCHEMA = JSON.parse(SCHEMA_TEXT) as Schema;
+
+/**
+ * Patterns in the file also let `${…}` pass, for editors and other tools that see the text before variables are replaced.
+ * Here they are replaced by then, so that only the pattern itself counts.
+ */
+export const SCHEMA = JSON.parse(SCHEMA_TEXT, (key, value: unknown) =>
+  key === 'pattern' && typeof value === 'string' ? value.replace(/\|\\\$\\\{$/, '') : value,
+) as Schema;
 
 /** Follows `$ref`; what stands beside it (description, default) wins over what it refers to. */
 export function resolve(schema: Schema): Schema {
