@@ -147,3 +147,19 @@ test('a target under a known id is probed anew only when its URL changed; keys a
   assert.equal(events.length, 2, 'what the old URL served says nothing about the new one');
   prober.stop();
 });
+
+test('says of each answer that it came, and asks a target in its own way where it has one', async () => {
+  const answers: string[] = [];
+  const { prober, calls, events } = setUp({ onAnswer: (id) => answers.push(id) });
+  prober.watch({ id: 'a', url: 'http://a' });
+  await calls[0]!.answer('m1');
+  prober.probeNow('a');
+  await calls[1]!.answer('m1');
+  assert.deepEqual(answers, ['a', 'a']);
+  assert.deepEqual(events, [['a', 'm1']]);
+  prober.watch({ id: 'b', url: 'http://b', probe: async () => [{ id: 'own' }] });
+  await new Promise<void>((done) => setImmediate(done));
+  assert.equal(calls.length, 2);
+  assert.deepEqual(events.at(-1), ['b', 'own']);
+  prober.stop();
+});
