@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { RelayedHeaders } from './response-headers.ts';
 
 /**
@@ -83,9 +84,11 @@ export class ClientWriter {
   cut(last?: Buffer): void {
     this.#forgetDrain();
     const { socket } = this.#response;
-    // Without a socket it waits behind the answer to an earlier request of its connection, which this one then ends.
-    if (socket === null) this.#response.destroy();
-    else if (socket.destroyed) return;
+    if (socket === null) {
+      // It waits behind the answer to an earlier request of its connection, and is to end that in its turn: Node only forgets it.
+      this.#response.once('socket', (late: Socket) => late.destroy());
+      this.#response.destroy();
+    } else if (socket.destroyed) return;
     else if (last === undefined) socket.destroy();
     else {
       this.write(last);

@@ -14,7 +14,7 @@ test('finds every top-level member where JSON.parse finds it', () => {
       const parsed = JSON.parse(text) as Record<string, unknown>;
       assert.deepEqual([...members.keys].sort(), Object.keys(parsed).sort());
       for (const key of members.keys) {
-        const [start, end] = members.range(key)!;
+        const [start, end]: readonly [number, number] = members.range(key)!;
         assert.deepEqual(JSON.parse(members.body.toString('utf8', start, end)), parsed[key]);
         assert.doesNotMatch(members.body.toString('utf8', start, end), /^\s|\s$/);
       }
