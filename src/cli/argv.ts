@@ -1,8 +1,8 @@
+import { SettingError } from '../config/original/setting-error.ts';
 import type { Overlay } from '../config/overlay.ts';
 import { didYouMean } from '../config/suggest.ts';
 import { COMMANDS, type Command, findCommand, optionsOf } from './commands.ts';
-import { FlagError } from './flag-error.ts';
-import { parseOptions } from './options.ts';
+import { type ParsedOptions, parseOptions } from './options.ts';
 import { flagOverlay } from './overlay.ts';
 
 /** What the command line asks for. */
@@ -11,7 +11,7 @@ export interface Invocation {
   readonly command: string;
   /** Options by name, last value; switches are `true`. */
   readonly options: ReadonlyMap<string, string>;
-  /** Of `--config`. */
+  /** Of `--config`, or of the original's flags for its dynamic config. */
   readonly config: string | undefined;
   readonly args: readonly string[];
   /** What the flags write over the file, again on every reload. */
@@ -43,7 +43,9 @@ export function parseArgv(argv: readonly string[]): Invocation | UsageError {
   const own = command.name === 'serve' ? EXIT.flags : EXIT.usage;
   const parsed = parseOptions(optionsOf(command), named ? rest : argv);
   if ('problem' in parsed) return { message: usage(command, parsed.problem, parsed.hint), exitCode: own };
-  const base = { options: parsed.values, config: parsed.values.get('config'), overlay: [], notices: [] };
+  const { config, problem } = fileOf(parsed.values);
+  if (problem !== undefined) return { message: usage(command, problem), exitCode: own };
+  const base = { options: parsed.values, config, overlay: [], notices: [] };
   if (parsed.values.has('help')) return { ...base, command: 'help', args: named ? [command.name] : [] };
   if (parsed.values.has('version')) return { ...base, command: 'version', args: [] };
   if (parsed.positionals.length > (command.maxArgs ?? 0)) {
@@ -51,23 +53,31 @@ export function parseArgv(argv: readonly string[]): Invocation | UsageError {
     return { message: usage(command, `unrecognized arguments: ${extra}`), exitCode: own };
   }
   try {
-    const flags = command.flags ? flagOverlay(withFile(parsed, command)) : { overlay: [], notices: [] };
+    const flags = command.flags ? flagOverlay(parsed, hasFile(command, config, parsed)) : { overlay: [], notices: [] };
     return { ...base, ...flags, command: command.name, args: parsed.positionals };
   } catch (error) {
-    if (!(error instanceof FlagError)) throw error;
-    if (error.usage) return { message: usage(command, error.message), exitCode: own };
+    if (!(error instanceof SettingError)) throw error;
+    if (error.kind === 'usage') return { message: usage(command, error.message), exitCode: own };
     return { message: `vllm-router: error: ${error.message}\n`, exitCode: EXIT.failed };
   }
 }
 
-/** `check FILE` and `print FILE` name a file as `--config` does: the flags then only overlay it. */
-function withFile<T extends { values: ReadonlyMap<string, string>; positionals: readonly string[] }>(
-  parsed: T,
-  command: Command,
-): T {
-  const { values, positionals } = parsed;
-  if (command.name === 'serve' || values.has('config') || values.has('service-discovery')) return parsed;
-  return { ...parsed, values: new Map([...values, ['config', positionals[0] ?? 'router.yaml']]) };
+/** The flags that name a file; the original's own format is told apart by what stands in it. */
+const FILES = ['config', 'dynamic-config-yaml', 'dynamic-config-json'] as const;
+
+function fileOf(values: ReadonlyMap<string, string>): { config: string | undefined; problem?: string } {
+  const given = FILES.filter((name) => values.get(name));
+  const [first, second] = given;
+  if (second !== undefined) {
+    return { config: undefined, problem: `argument --${second}: not allowed with argument --${first}` };
+  }
+  return { config: first && values.get(first) };
+}
+
+/** Commands other than serve take the file as an argument, or `router.yaml` where no flag says where backends are. */
+function hasFile(command: Command, config: string | undefined, { values, positionals }: ParsedOptions): boolean {
+  if (config !== undefined || positionals.length > 0) return true;
+  return command.name !== 'serve' && !values.has('service-discovery');
 }
 
 function usage(command: Command | undefined, problem: string, hint?: string): string {

@@ -1,29 +1,5 @@
+import { LOG_LEVELS, ROUTING_LOGIC } from '../config/original/names.ts';
 import { COMPATIBILITY_FLAGS, type Flag } from './compatibility-flags.ts';
-
-/** The old names, and ours. */
-export const ROUTING_LOGIC: Readonly<Record<string, string>> = {
-  roundrobin: 'round-robin',
-  session: 'session',
-  prefixaware: 'prefix-aware',
-  kvaware: 'prefix-aware',
-  loadaware: 'prefix-aware',
-  disaggregated_prefill: 'disaggregated-prefill',
-  disaggregated_prefill_orchestrated: 'disaggregated-prefill',
-  'round-robin': 'round-robin',
-  random: 'random',
-  'power-of-two': 'power-of-two',
-  'least-load': 'least-load',
-  'prefix-aware': 'prefix-aware',
-};
-
-export const LOG_LEVELS: Readonly<Record<string, string>> = {
-  critical: 'fatal',
-  error: 'error',
-  warning: 'warn',
-  info: 'info',
-  debug: 'debug',
-  trace: 'trace',
-};
 
 const SERVER = 'Server';
 const DISCOVERY = 'Discovery';
@@ -39,6 +15,20 @@ export const FLAGS: readonly Flag[] = [
     value: 'FILE|DIR',
     group: SERVER,
     help: 'the YAML file, or a directory whose files are merged',
+  },
+  {
+    name: 'dynamic-config-yaml',
+    kind: 'text',
+    value: 'FILE',
+    group: SERVER,
+    help: "the original router's own file; the same as --config",
+  },
+  {
+    name: 'dynamic-config-json',
+    kind: 'text',
+    value: 'FILE',
+    group: SERVER,
+    help: 'the same',
   },
   {
     name: 'set',
@@ -72,7 +62,6 @@ export const FLAGS: readonly Flag[] = [
     value: 'PREFIX',
     group: SERVER,
     help: 'prefix that a proxy in front has stripped',
-    unused: 'a prefix that the proxy in front has stripped needs no setting',
   },
   {
     name: 'service-discovery',
@@ -155,7 +144,6 @@ export const FLAGS: readonly Flag[] = [
     value: 'TYPE,…',
     group: STATIC,
     help: 'chat, completion, embeddings, …',
-    unused: 'health is asked at /health, whatever the type of the model',
   },
   {
     name: 'static-backend-health-checks',

@@ -1,3 +1,4 @@
+import { UNSUPPORTED } from '../config/original/unsupported.ts';
 import { EXIT, type Invocation } from './argv.ts';
 import { COMMANDS, type Command, findCommand } from './commands.ts';
 import { COMPATIBILITY, type Flag } from './compatibility-flags.ts';
@@ -70,8 +71,8 @@ function flagGroups(): string[] {
           .map(optionRow)
           .join('')}`,
     ),
-    `Of the original router, accepted without effect (said once at start):\n    ${list(rest.filter((flag) => flag.unused))}\n`,
-    `And refused, with what to use instead:\n    ${list(rest.filter((flag) => flag.refused))}\n`,
+    `Of the original router, accepted without effect (said once at start):\n    ${list(rest.filter(({ name }) => UNSUPPORTED[name]?.unused))}\n`,
+    `And refused, with what to use instead:\n    ${list(rest.filter(({ name }) => UNSUPPORTED[name]?.refused))}\n`,
   ];
 }
 

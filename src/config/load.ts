@@ -5,6 +5,7 @@ import { effectiveTree } from './defaults.ts';
 import { type Diagnostic, diagnose, hasErrors, sortDiagnostics } from './diagnostic.ts';
 import { type Environment, expand } from './expand.ts';
 import { mergeFiles } from './merge-files.ts';
+import { convertDynamicConfig, isDynamicConfig } from './original/dynamic-config.ts';
 import { applyOverlay, type Overlay } from './overlay.ts';
 import { type ConfigFile, parseFile } from './parse.ts';
 import { checkReferences } from './references.ts';
@@ -44,14 +45,17 @@ export function loadConfig(input: LoadInput): Loaded {
   if (roots.length < input.files.length) return failed(diagnostics, order);
 
   for (const root of roots) diagnostics.push(...expand(root, input.env));
-  const merged = mergeFiles(roots);
+  const translated = roots.map((root) => translate(root, diagnostics));
+  if (translated.includes(undefined)) return failed(diagnostics, order);
+  const merged = mergeFiles(translated as Node[]);
   diagnostics.push(...merged.diagnostics);
   const root: Node = merged.root ?? emptyMap({ from: 'default' });
   if (root.kind !== 'map') {
     diagnostics.push(diagnose('wrong-type', root.origin, [], 'expected a map at the top of the file'));
     return failed(diagnostics, order);
   }
-  diagnostics.push(...applyOverlay(root, input.overlay ?? []), ...validate(root));
+  diagnostics.push(...applyOverlay(root, input.overlay ?? []));
+  diagnostics.push(...validate(root));
   const tree = effectiveTree(root);
   diagnostics.push(...checkReferences(root, tree, input.overlay ?? [], hasErrors(diagnostics)));
   return {
@@ -62,6 +66,14 @@ export function loadConfig(input: LoadInput): Loaded {
     tree,
     written: root,
   };
+}
+
+/** A file of the original router becomes one of ours; undefined when that cannot be done. */
+function translate(root: Node, diagnostics: Diagnostic[]): Node | undefined {
+  if (!isDynamicConfig(root)) return root;
+  const converted = convertDynamicConfig(root);
+  diagnostics.push(...converted.diagnostics);
+  return hasErrors(converted.diagnostics) ? undefined : converted.root;
 }
 
 function failed(diagnostics: readonly Diagnostic[], order: readonly string[]): Loaded {

@@ -13,6 +13,8 @@ export interface OverlayEntry {
   readonly origin: 'flag';
   /** As people write it: `--port`. */
   readonly flag: string;
+  /** Where the original's own file says it, when it is no flag. */
+  readonly at?: Origin;
   /** The value is only one half of a `host:port`. */
   readonly half?: 'host' | 'port';
 }
@@ -23,14 +25,14 @@ export function applyOverlay(root: MapNode, overlay: Overlay): Diagnostic[] {
   for (const entry of overlay) {
     const problem = apply(root, entry);
     if (problem !== undefined) {
-      diagnostics.push(diagnose('bad-flag', { from: 'flag', flag: entry.flag }, entry.path, problem));
+      diagnostics.push(diagnose('bad-flag', entry.at ?? { from: 'flag', flag: entry.flag }, entry.path, problem));
     }
   }
   return diagnostics;
 }
 
 function apply(root: MapNode, entry: OverlayEntry): string | undefined {
-  const origin: Origin = { from: 'flag', flag: entry.flag };
+  const origin: Origin = entry.at ?? { from: 'flag', flag: entry.flag };
   let node: Node = root;
   let rules: Schema | undefined = SCHEMA;
   for (const [index, segment] of entry.path.entries()) {

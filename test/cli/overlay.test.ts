@@ -4,6 +4,8 @@ import { parseArgv } from '../../src/cli/argv.ts';
 import { FLAGS } from '../../src/cli/flags.ts';
 import type { Config } from '../../src/config/config.ts';
 import { loadConfig } from '../../src/config/load.ts';
+import { SUPPORTED } from '../../src/config/original/names.ts';
+import { UNSUPPORTED } from '../../src/config/original/unsupported.ts';
 import { memberSchema, resolve, SCHEMA, type Schema } from '../../src/config/schema.ts';
 
 /** The config that flags alone, or flags over a file, make. */
@@ -186,9 +188,16 @@ test('every flag with a path names one that the schema has', () => {
 });
 
 test('every flag writes, is refused, or says that it does nothing', () => {
-  const special = ['config', 'set'];
-  for (const { name, path, unused, refused } of FLAGS) {
-    if (special.includes(name)) continue;
+  const files = ['config', 'dynamic-config-yaml', 'dynamic-config-json', 'set'];
+  const flags = FLAGS.filter(({ name }) => !files.includes(name));
+  for (const { name, path } of flags) {
+    const { unused, refused } = UNSUPPORTED[name] ?? {};
     assert.equal([path, unused, refused].filter((what) => what !== undefined).length, 1, name);
+    assert.equal(path !== undefined, SUPPORTED.includes(name), name);
   }
+  const known = [...SUPPORTED, ...Object.keys(UNSUPPORTED)];
+  assert.deepEqual(
+    known.filter((name) => !flags.some((flag) => flag.name === name)),
+    [],
+  );
 });

@@ -1,6 +1,7 @@
-import { normaliseUrl } from '../config/url.ts';
+import { normaliseUrl } from '../url.ts';
 import { csv } from './csv.ts';
-import { FlagError } from './flag-error.ts';
+import { SettingError } from './setting-error.ts';
+import type { Values, Write } from './settings.ts';
 
 const MODEL_TYPES = ['chat', 'completion', 'embeddings', 'rerank', 'score', 'transcription', 'vision', 'messages'];
 
@@ -14,22 +15,23 @@ interface Backend {
  * The `--static-*` lists as the source `cli`. The same URL with several models is one backend that serves them all; the
  * original made one endpoint for each.
  */
-export function staticSource(
-  values: ReadonlyMap<string, string>,
-  write: (path: (string | number)[], value: unknown, flag: string) => void,
-): void {
+export function staticSource(values: Values, write: Write, complete: boolean): void {
   const urls = csv(values.get('static-backends'));
   const models = csv(values.get('static-models'));
   const labels = csv(values.get('static-model-labels'));
-  if (urls.length === 0) throw new FlagError('--service-discovery static needs --static-backends');
-  if (models.length === 0 && !values.has('config'))
-    throw new FlagError('--service-discovery static needs --static-models');
+  if (urls.length === 0)
+    throw new SettingError('service-discovery', '--service-discovery static needs --static-backends');
+  if (models.length === 0 && complete)
+    throw new SettingError('service-discovery', '--service-discovery static needs --static-models');
   sameLength('static-models', models, urls);
   sameLength('static-model-labels', labels, urls);
   const types = csv(values.get('static-model-types'));
   for (const type of types) {
     if (!MODEL_TYPES.includes(type)) {
-      throw new FlagError(`--static-model-types: '${type}' is not one of ${MODEL_TYPES.join(', ')}`);
+      throw new SettingError(
+        'static-model-types',
+        `--static-model-types: '${type}' is not one of ${MODEL_TYPES.join(', ')}`,
+      );
     }
   }
   const backends = new Map<string, Backend>();
@@ -51,7 +53,7 @@ export function staticSource(
 }
 
 /** `model` is the label's name in Kubernetes too; the role lets several labels stand for one side of disaggregation. */
-function labelsOf(label: string, values: ReadonlyMap<string, string>): Record<string, string> {
+function labelsOf(label: string, values: Values): Record<string, string> {
   const role = ['prefill', 'decode'].find((name) => csv(values.get(`${name}-model-labels`)).includes(label));
   return { model: label, ...(role !== undefined && { role }) };
 }
@@ -62,18 +64,16 @@ function sameLength(name: string, list: readonly string[], urls: readonly string
     list.length < urls.length
       ? `nothing for ${urls.slice(list.length).join(', ')}`
       : `no URL for ${list.slice(urls.length).join(', ')}`;
-  throw new FlagError(`--${name} has ${list.length} entries and --static-backends ${urls.length}: ${missing}`);
+  throw new SettingError(name, `--${name} has ${list.length} entries and --static-backends ${urls.length}: ${missing}`);
 }
 
 /** `--static-aliases` as `models.aliases`; the original knew them with static backends only. */
-export function staticAliases(
-  values: ReadonlyMap<string, string>,
-  write: (path: (string | number)[], value: unknown, flag: string) => void,
-): void {
+export function staticAliases(values: Values, write: Write): void {
   const models = csv(values.get('static-models'));
   for (const pair of csv(values.get('static-aliases'))) {
     const [alias, model] = splitAlias(pair, models);
-    if (!alias || !model) throw new FlagError(`--static-aliases: expected ALIAS:MODEL, got '${pair}'`);
+    if (!alias || !model)
+      throw new SettingError('static-aliases', `--static-aliases: expected ALIAS:MODEL, got '${pair}'`);
     write(['models', 'aliases', alias], model, 'static-aliases');
   }
 }
