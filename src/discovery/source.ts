@@ -5,7 +5,15 @@ export type { BackendSpec, ModelCard } from '../backends/backend-spec.ts';
 /** Called with the source's whole set each time it changes. Must not throw. */
 export type Publish = (specs: readonly BackendSpec[]) => void;
 
-/** Where backends come from. Both methods may be called once. */
+/** How a source that asks an API is doing. */
+export interface SourceStatus {
+  /** ms since the API last said something, of the part that waits longest; undefined before the first list of all. */
+  readonly lastSyncAge: number | undefined;
+  /** What is wrong now, a line for each watch in trouble. */
+  readonly troubles: readonly string[];
+}
+
+/** Where backends come from. `start` and `stop` may be called once. */
 export interface Source {
   readonly name: string;
   /** Returns at once; publishes when there is something to say, and again on every change. */
@@ -13,4 +21,10 @@ export interface Source {
   stop(): Promise<void>;
   /** False until the first complete list; `/ready` waits for it. */
   readonly synced: boolean;
+  status?(): SourceStatus;
+  /**
+   * Records that a backend of this source was put to sleep or woken, where every replica sees it if that is possible; undefined for
+   * one that is not this source's. Never rejects; nobody should wait for it.
+   */
+  setSleeping?(id: string, sleeping: boolean): Promise<'label' | 'memory' | 'gone' | undefined>;
 }

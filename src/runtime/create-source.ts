@@ -1,14 +1,17 @@
 import type { BackendRegistry } from '../backends/registry.ts';
 import type { Secret, SourceConfig } from '../config/config.ts';
+import type { KubernetesObserver } from '../discovery/kubernetes/observer.ts';
 import { createKubernetesSource } from '../discovery/kubernetes/source.ts';
 import type { Source } from '../discovery/source.ts';
 import { createStaticSource } from '../discovery/static.ts';
 import type { Log } from '../log.ts';
+import type { DiscoveryCounters } from '../stats/discovery-counters.ts';
 
 export interface SourceDeps {
   readonly resolveSecret: (secret: Secret) => string | undefined;
   readonly registry: BackendRegistry;
   readonly log: Log;
+  readonly counters: DiscoveryCounters;
 }
 
 /** The source that the config describes. Throws where it cannot be built. */
@@ -20,10 +23,22 @@ export function createSource(config: SourceConfig, deps: SourceDeps): Source {
     }
   };
   const { resolveSecret, registry, log } = deps;
-  if (config.type === 'k8s') return createKubernetesSource(config, { resolveSecret, log, onProbeFailure });
+  if (config.type === 'k8s') {
+    const observer = observerOf(config.name, deps.counters);
+    return createKubernetesSource(config, { resolveSecret, log, observer, onProbeFailure });
+  }
   return createStaticSource(config, {
     resolveSecret,
     knownModels: (id) => registry.get(id)?.spec.models,
     onProbeFailure,
   });
+}
+
+/** Counts what the watches of one source do. */
+function observerOf(source: string, { events, relists, apiErrors }: DiscoveryCounters): KubernetesObserver {
+  return {
+    listed: (resource, reason) => relists.inc(source, resource, reason),
+    event: (resource, type) => events.inc(source, resource, type),
+    apiError: (resource, verb, code) => apiErrors.inc(source, resource, verb, String(code)),
+  };
 }

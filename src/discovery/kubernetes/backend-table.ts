@@ -6,11 +6,15 @@ import { SLEEPING_LABEL, type Target } from './target.ts';
 /** How soon others must hear of a change: a backend that may get nothing more cannot wait, one more can. */
 export type Urgency = 'now' | 'soon';
 
+export type KnownBackend = Pick<BackendSpec, 'url' | 'models' | 'sleeping'>;
+
 export interface BackendTableOptions {
   readonly source: string;
   readonly apiKey?: Secret | undefined;
   /** With several namespaces a name alone is not unique. */
   readonly severalNamespaces: boolean;
+  /** What a source before this one knew of a backend; holds until it answers itself. */
+  readonly known?: ((uid: string) => KnownBackend | undefined) | undefined;
   /** Ask this backend from now on; `anew`: forget what it said before. */
   readonly watch: (target: Target, anew: boolean) => void;
   /** Ask it again now. */
@@ -105,11 +109,17 @@ export class BackendTable {
     }
     entry.target = target;
     entry.listed = true;
-    if (anew) {
-      entry.cards = [];
+    if (anew || isLabelledAsleep(old!) !== isLabelledAsleep(target)) {
       entry.asleep = undefined;
+      entry.told = undefined;
     }
-    if (anew || isLabelledAsleep(old!) !== isLabelledAsleep(target)) entry.told = undefined;
+    if (anew) {
+      const known = old ? undefined : this.#options.known?.(target.uid);
+      const same = known !== undefined && known.url === target.url;
+      entry.cards = same ? known.models : [];
+      // Without the right to write the label, only the router knows who sleeps.
+      if (same && known.sleeping && !isLabelledAsleep(target)) entry.told = true;
+    }
     if (!isServing(target)) this.#options.unwatch(target.uid);
     else if (anew || !isServing(old!)) this.#options.watch(target, anew);
     else this.#options.probeNow(target.uid);
@@ -180,7 +190,6 @@ export class BackendTable {
     const entry = this.#entries.get(uid);
     if (!entry) return;
     entry.told = sleeping;
-    entry.asleep = sleeping;
     this.#refresh(entry);
   }
 

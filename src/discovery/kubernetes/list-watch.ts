@@ -35,8 +35,8 @@ export interface ListWatchOptions<T> {
   readonly now: () => number;
   /** The API said something: a list, or a byte of the watch. */
   readonly contact: () => void;
-  /** Return true to give this resource up, for instance for another one that the Role allows. */
-  readonly giveUp?: (error: ApiError) => boolean;
+  /** Told of every failure; `give up` ends the loop, for instance because the Role allows another resource. */
+  readonly failed?: (error: ApiError) => 'give up' | undefined;
 }
 
 /**
@@ -70,9 +70,9 @@ export class ListWatch<T> {
     return this.#trouble;
   }
 
-  /** Resolves when `signal` is aborted or `giveUp` said so; never rejects. */
+  /** Resolves when `signal` is aborted or `failed` gave up; never rejects. */
   async run(signal: AbortSignal): Promise<void> {
-    const { limits, now, random, giveUp } = this.#options;
+    const { limits, now, random, failed } = this.#options;
     let version: string | undefined;
     let reason: RelistReason = 'start';
     while (!signal.aborted) {
@@ -92,7 +92,7 @@ export class ListWatch<T> {
         const error = toApiError(thrown, 'body');
         version = undefined;
         reason = error.code === 410 ? 'gone' : verb === 'list' ? 'list_error' : 'watch_error';
-        const givenUp = giveUp?.(error) ?? false;
+        const givenUp = failed?.(error) === 'give up';
         this.#failed(verb, error, givenUp);
         if (givenUp) return;
         const failures = Math.max(this.#listFailures, this.#watchFailures);

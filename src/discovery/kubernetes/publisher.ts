@@ -9,14 +9,14 @@ const LONGEST = 250;
  * getting requests never waits longer than 20 ms.
  */
 export class Publisher {
-  readonly #publish: () => void;
+  readonly #publish: () => unknown;
   #state: 'calm' | 'due' | 'cooling' | 'stopped' = 'calm';
   #pending: Urgency | undefined;
   #gap = SHORTEST;
   #timer: NodeJS.Timeout | undefined;
   #immediate: NodeJS.Immediate | undefined;
 
-  constructor(publish: () => void) {
+  constructor(publish: () => unknown) {
     this.#publish = publish;
   }
 

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { KubernetesSourceConfig } from '../../config/config.ts';
 import type { KubeApi } from './api.ts';
+import type { ApiError } from './api-error.ts';
 import type { BackendTable } from './backend-table.ts';
 import type { KubernetesLimits } from './limits.ts';
 import { ListGuard } from './list-guard.ts';
@@ -23,14 +24,14 @@ export interface ScopeOptions {
   readonly observer: KubernetesObserver;
   readonly random: () => number;
   readonly now: () => number;
-  /** Called after each complete list. */
-  readonly listed: () => void;
+  /** Called when `synced` or `settled` may have changed. */
+  readonly progress: () => void;
 }
 
 /** The pods or services themselves, or what tells whether something stands behind a service. */
 type Part = 'objects' | 'readiness';
 
-type PartOptions<T> = Pick<ListWatchOptions<T>, 'resource' | 'labelSelector' | 'reduce' | 'giveUp'> & {
+type PartOptions<T> = Pick<ListWatchOptions<T>, 'resource' | 'labelSelector' | 'reduce' | 'failed'> & {
   readonly group: string;
   readonly guard: ListGuard<T>;
   readonly event: (type: WatchEventType, object: T) => void;
@@ -45,6 +46,7 @@ export class Scope {
   readonly #guards = new Map<Part, ListGuard<never>>();
   #ageTimer: NodeJS.Timeout | undefined;
   #tooOld = false;
+  #refused = false;
 
   constructor(options: ScopeOptions) {
     this.#options = options;
@@ -54,6 +56,11 @@ export class Scope {
   /** Whether everything of this namespace has been listed once. */
   get synced(): boolean {
     return this.#contacts.size === this.#parts.length;
+  }
+
+  /** Whether this namespace need not be waited for: it is listed, or the API has refused to. */
+  get settled(): boolean {
+    return this.synced || this.#refused;
   }
 
   /** When the API last said something, of the watch that waits longest; undefined before all are listed. */
@@ -135,7 +142,8 @@ export class Scope {
       ),
       event: (type: WatchEventType, one: Readiness) =>
         type === 'DELETED' ? join.removeReadiness(one) : join.applyReadiness(one),
-      giveUp: (error: { readonly code: unknown }) => error.code === 403 || error.code === 404,
+      failed: (error: ApiError) =>
+        (error.code === 403 || error.code === 404 ? 'give up' : undefined) as 'give up' | undefined,
     };
     const slices = {
       ...common,
@@ -152,6 +160,8 @@ export class Scope {
       await this.#follow('readiness', endpoints, signal);
       if (signal.aborted) return;
       if (this.#contacts.get('readiness') !== before) refusals = 0;
+      this.#refused = true;
+      this.#options.progress();
       const trouble = this.troubles.join('; ');
       if (refusals === 0) log.warn({ namespace }, `${trouble}; neither may endpointslices be listed`);
       const pause = Math.min(limits.maxRetry, 250 * 2 ** Math.min(refusals, 20));
@@ -179,7 +189,7 @@ export class Scope {
   }
 
   #follow<T>(part: Part, options: PartOptions<T>, signal: AbortSignal): Promise<void> {
-    const { config, namespace, api, limits, log, observer, random, now, listed } = this.#options;
+    const { config, namespace, api, limits, log, observer, random, now, progress } = this.#options;
     const { group, guard, event, ...rest } = options;
     const watch = new ListWatch<T>({
       ...rest,
@@ -187,7 +197,7 @@ export class Scope {
       feed: {
         listed(all) {
           guard.listed(all);
-          listed();
+          progress();
         },
         event(type, object) {
           guard.event(type, object);
@@ -195,6 +205,14 @@ export class Scope {
         },
       },
       contact: () => this.#contacts.set(part, now()),
+      failed: (error) => {
+        const verdict = options.failed?.(error);
+        if (verdict === undefined && typeof error.code === 'number' && !this.#refused) {
+          this.#refused = true;
+          progress();
+        }
+        return verdict;
+      },
       resync: config.resync,
       api,
       limits,

@@ -4,7 +4,7 @@ import { ModelProber } from '../model-prober.ts';
 import type { Publish, Source } from '../source.ts';
 import type { ClusterAccess } from './access.ts';
 import { KubeApi } from './api.ts';
-import { BackendTable } from './backend-table.ts';
+import { BackendTable, type KnownBackend } from './backend-table.ts';
 import { findCluster } from './find-cluster.ts';
 import { DEFAULT_LIMITS, type KubernetesLimits } from './limits.ts';
 import type { DiscoveryLog, KubernetesObserver } from './observer.ts';
@@ -18,6 +18,8 @@ export interface KubernetesSourceDeps {
   /** The key as it is now; undefined when it cannot be read. */
   readonly resolveSecret: (secret: Secret) => string | undefined;
   readonly observer?: KubernetesObserver;
+  /** What the registry knows of a backend from a source before a reload. */
+  readonly known?: (id: string) => KnownBackend | undefined;
   readonly onProbeFailure?: (backend: string, error: Error, failures: number) => void;
   /** Absent: KUBECONFIG, else the pod's service account, else `~/.kube/config`. */
   readonly access?: ClusterAccess;
@@ -56,12 +58,15 @@ export function createKubernetesSource(config: KubernetesSourceConfig, deps: Kub
   /** Backends of the first lists whose first probe has not ended; undefined until everything is listed. */
   let awaited: Set<string> | undefined;
   let synced = false;
+  /** Not before every namespace is listed or refused: half a set would take the other half from the source before a reload. */
+  let publishing = false;
 
-  const publisher = new Publisher(() => publish(table.specs()));
+  const publisher = new Publisher(() => publishing && publish(table.specs()));
   const table: BackendTable = new BackendTable({
     source: config.name,
     apiKey: config.apiKey,
     severalNamespaces: config.namespaces.length > 1,
+    known: deps.known,
     watch(target, anew) {
       if (anew) prober.forget(target.uid);
       prober.watch({ id: target.uid, url: target.url!, authorization, probe: probeOf(target) });
@@ -102,7 +107,7 @@ export function createKubernetesSource(config: KubernetesSourceConfig, deps: Kub
         observer,
         random,
         now,
-        listed: firstLists,
+        progress,
       }),
   );
 
@@ -123,13 +128,16 @@ export function createKubernetesSource(config: KubernetesSourceConfig, deps: Kub
     };
   }
 
-  function firstLists(): void {
+  function progress(): void {
+    if (!publishing && scopes.every((scope) => scope.settled)) {
+      publishing = true;
+      publisher.touch('now');
+    }
     if (awaited || !scopes.every((scope) => scope.synced)) return;
     awaited = new Set(table.unsettled());
     if (awaited.size === 0) synced = true;
     // An engine that does not answer its model list must not keep the router from serving the others.
     else setTimeout(becomeSynced, limits.probe).unref();
-    publisher.touch('now');
   }
 
   function settled(uid: string): void {

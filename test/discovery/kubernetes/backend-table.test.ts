@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { BackendTable } from '../../../src/discovery/kubernetes/backend-table.ts';
+import { BackendTable, type BackendTableOptions } from '../../../src/discovery/kubernetes/backend-table.ts';
 import type { Target } from '../../../src/discovery/kubernetes/target.ts';
 
-function setUp(severalNamespaces = false) {
+function setUp(severalNamespaces = false, known?: BackendTableOptions['known']) {
   const calls: string[] = [];
   const table = new BackendTable({
     source: 'cluster',
     severalNamespaces,
+    known,
     watch: (target, anew) => calls.push(`watch ${target.uid}${anew ? ' anew' : ''}`),
     probeNow: (uid) => calls.push(`probe ${uid}`),
     unwatch: (uid) => calls.push(`unwatch ${uid}`),
@@ -169,6 +170,32 @@ test('sleeping by label, by the engine, and by what was done here', () => {
   assert.equal(shown(), 'a:');
   table.saidAsleep('a', false);
   assert.equal(shown(), 'a:');
+});
+
+test('a label taken away elsewhere ends what was done here', () => {
+  const { table, shown } = setUp();
+  const labelled = { labels: { sleeping: 'true' } };
+  table.apply('ns', target('a'));
+  table.tell('a', true);
+  table.apply('ns', target('a', { version: '2', ...labelled }));
+  assert.equal(shown(), 'a:~');
+  table.apply('ns', target('a', { version: '3' }));
+  assert.equal(shown(), 'a:');
+});
+
+test('what a source before knew holds until the backend answers, for the same address only', () => {
+  const known = (uid: string) => ({ url: 'http://a', models: m1, sleeping: uid === 'a' });
+  const { table, shown, take } = setUp(false, known);
+  table.apply('ns', target('a'));
+  table.apply('ns', target('b'));
+  assert.equal(shown(), 'a:m1~ b:');
+  assert.deepEqual(table.unsettled(), ['a', 'b']);
+  table.saidAsleep('a', false);
+  assert.equal(shown(), 'a:m1 b:');
+  // A restart in between is one that it did not know of.
+  table.apply('ns', target('a', { version: '2', incarnation: '1' }));
+  assert.equal(shown(), 'a: b:');
+  assert.ok(take().includes('watch a anew'));
 });
 
 test('a probe that says the same publishes nothing', () => {

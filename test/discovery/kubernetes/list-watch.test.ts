@@ -173,7 +173,7 @@ test('says what is missing once, and when it is there again', async () => {
 });
 
 test('what is given up ends the loop without a word', async () => {
-  const { fake, log, running } = await setUp({ giveUp: (error) => error.code === 403 });
+  const { fake, log, running } = await setUp({ failed: (error) => (error.code === 403 ? 'give up' : undefined) });
   (await fake.next('list')).status(403);
   await running;
   assert.deepEqual(
