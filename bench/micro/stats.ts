@@ -16,6 +16,7 @@ function world(servers: number): { stats: RouterStats; urls: readonly string[] }
   const backends = urls.map(
     (server): BackendFacts => ({
       server,
+      source: 'lab',
       state: 'ready',
       healthy: true,
       models: ['m'],
@@ -39,7 +40,7 @@ function world(servers: number): { stats: RouterStats; urls: readonly string[] }
     window: 60_000,
     maxModels: 100,
     now: () => performance.now(),
-    facts: { backends: () => backends, queues: () => [] },
+    facts: { backends: () => backends, queues: () => [], sources: () => [] },
     process: false,
   });
   return { stats, urls };

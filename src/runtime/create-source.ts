@@ -25,7 +25,8 @@ export function createSource(config: SourceConfig, deps: SourceDeps): Source {
   const { resolveSecret, registry, log } = deps;
   if (config.type === 'k8s') {
     const observer = observerOf(config.name, deps.counters);
-    return createKubernetesSource(config, { resolveSecret, log, observer, onProbeFailure });
+    const known = (id: string) => registry.get(id)?.spec;
+    return createKubernetesSource(config, { resolveSecret, log, observer, known, onProbeFailure });
   }
   return createStaticSource(config, {
     resolveSecret,

@@ -3,7 +3,7 @@ import { EngineStatsScraper, type ScrapeTarget } from '../backends/engine-stats-
 import type { BackendRegistry } from '../backends/registry.ts';
 import type { Config, Secret } from '../config/config.ts';
 import type { Log } from '../log.ts';
-import type { BackendFacts, RouterFacts } from '../stats/facts.ts';
+import type { BackendFacts, EngineStats, RouterFacts, SourceFacts } from '../stats/facts.ts';
 
 export interface EngineWatchDeps {
   readonly registry: BackendRegistry;
@@ -11,6 +11,7 @@ export interface EngineWatchDeps {
   /** Monotonic ms. */
   readonly now: () => number;
   readonly log: Log;
+  readonly sources: () => Iterable<SourceFacts>;
 }
 
 /** Reads the engines' own figures, hands them to the backends, and tells metrics what is known of each. */
@@ -35,7 +36,7 @@ export class EngineWatch {
       },
       onFailure: ({ url }, error) => deps.log.warn({ backend: url, err: error }, 'cannot read the engine’s metrics'),
     });
-    this.facts = { backends: () => this.#backends(), queues: () => [] };
+    this.facts = { backends: () => this.#backends(), queues: () => [], sources: deps.sources };
   }
 
   /** Starts, or takes over what a reload has changed. */
@@ -53,6 +54,11 @@ export class EngineWatch {
 
   removed(id: string): void {
     this.#scraper.forget(id);
+  }
+
+  /** The engine's figures, unless they are too old. */
+  stats(id: string): EngineStats | undefined {
+    return this.#scraper.stats(id);
   }
 
   stop(): Promise<void> {
@@ -76,6 +82,7 @@ export class EngineWatch {
     for (const backend of this.#deps.registry.backends) {
       yield {
         server: backend.url,
+        source: backend.spec.source,
         state: backend.state,
         healthy: backend.state === 'ready',
         models: backend.spec.models.map((card) => card.id),

@@ -23,7 +23,7 @@ import { startWatchdog } from './watchdog.ts';
 export interface RouterOptions {
   readonly log: Logger;
   readonly version: string;
-  /** The first config; window and label cap of the statistics are set by it for the life of the process. */
+  /** The first config. */
   readonly config: Config;
   readonly resolveSecret: (secret: Secret) => string | undefined;
   readonly authenticate: PipelineDeps['authenticate'];
@@ -66,7 +66,13 @@ export class Router {
       },
     });
     this.#engines = new EngineWatch(
-      { registry: this.registry, resolveSecret: options.resolveSecret, now, log },
+      {
+        registry: this.registry,
+        resolveSecret: options.resolveSecret,
+        now,
+        log,
+        sources: () => this.#sources.facts(),
+      },
       config.stats.engine,
     );
     this.stats = new RouterStats({
@@ -77,8 +83,12 @@ export class Router {
       facts: this.#engines.facts,
     });
     this.#statsLog = new StatsLog(this.stats, (text) => process.stderr.write(text));
-    this.#sources = new SourceSet(this.registry, (source) =>
-      createSource(source, { resolveSecret: options.resolveSecret, registry: this.registry, log }),
+    const { resolveSecret } = options;
+    const { discovery } = this.stats;
+    this.#sources = new SourceSet(
+      this.registry,
+      (source) => createSource(source, { resolveSecret, registry: this.registry, log, counters: discovery }),
+      (name) => discovery.forget(name),
     );
     this.#listeners = new ListenerSet(
       (name) => this.#handler(name),
@@ -103,6 +113,7 @@ export class Router {
     sources.commit();
     listeners.commit();
     this.#engines.configure(config.stats.engine);
+    this.stats.configure({ window: config.stats.window, maxModels: config.stats.prometheus.maxModels });
     this.#statsLog.configure(config.stats.log?.every);
   }
 

@@ -1,10 +1,12 @@
 import type { BackendRegistry } from '../backends/registry.ts';
 import type { Config, SourceConfig } from '../config/config.ts';
 import type { Source } from '../discovery/source.ts';
+import type { SourceFacts } from '../stats/facts.ts';
 
 export type CreateSource = (config: SourceConfig) => Source;
 
 interface Running {
+  readonly type: SourceConfig['type'];
   readonly settings: string;
   readonly source: Source;
 }
@@ -13,11 +15,14 @@ interface Running {
 export class SourceSet {
   readonly #registry: BackendRegistry;
   readonly #create: CreateSource;
+  readonly #onRemoved: (name: string) => void;
   readonly #running = new Map<string, Running>();
 
-  constructor(registry: BackendRegistry, create: CreateSource) {
+  /** `onRemoved` hears of sources that a config no longer has. */
+  constructor(registry: BackendRegistry, create: CreateSource, onRemoved: (name: string) => void) {
     this.#registry = registry;
     this.#create = create;
+    this.#onRemoved = onRemoved;
   }
 
   /** Builds what is new or changed; nothing starts, and what runs runs on. Throws when one cannot be built. */
@@ -25,7 +30,9 @@ export class SourceSet {
     const fresh = new Map<string, Running>();
     for (const [name, source] of Object.entries(config.discovery)) {
       const settings = JSON.stringify(source);
-      if (this.#running.get(name)?.settings !== settings) fresh.set(name, { settings, source: this.#create(source) });
+      if (this.#running.get(name)?.settings !== settings) {
+        fresh.set(name, { type: source.type, settings, source: this.#create(source) });
+      }
     }
     return { commit: () => this.#commit(config, fresh) };
   }
@@ -33,6 +40,17 @@ export class SourceSet {
   /** Names of sources that have not listed anything yet. */
   unsynced(): string[] {
     return [...this.#running.values()].flatMap(({ source }) => (source.synced ? [] : [source.name]));
+  }
+
+  *facts(): Iterable<SourceFacts> {
+    for (const [name, { type, source }] of this.#running) {
+      const { lastSyncAge, troubles } = source.status?.() ?? { lastSyncAge: undefined, troubles: [] };
+      yield { name, type, synced: source.synced, lastSyncAge, troubles };
+    }
+  }
+
+  get(name: string): Source | undefined {
+    return this.#running.get(name)?.source;
   }
 
   async stop(): Promise<void> {
@@ -45,6 +63,7 @@ export class SourceSet {
       this.#running.delete(name);
       void source.stop();
       this.#registry.removeSource(name);
+      this.#onRemoved(name);
     }
     for (const [name, running] of fresh) {
       // A changed source's last set stays in force until its successor has published.

@@ -1,4 +1,5 @@
 import { collectDefaultMetrics, Registry } from 'prom-client';
+import { DISCOVERY_METRICS } from './metrics/discovery.ts';
 import { ENGINE_METRICS } from './metrics/engine.ts';
 import { LEGACY_METRICS } from './metrics/legacy.ts';
 import { ROUTER_METRICS } from './metrics/router.ts';
@@ -12,6 +13,7 @@ export const METRICS: readonly MetricRow[] = [
   ...LEGACY_METRICS,
   ...TRAFFIC_METRICS,
   ...ROUTER_METRICS,
+  ...DISCOVERY_METRICS,
   ...ENGINE_METRICS,
 ];
 

@@ -20,6 +20,8 @@ export interface EngineStats {
 export interface BackendFacts {
   /** Its URL: the `server` label. */
   readonly server: string;
+  /** Name of the source that lists it. */
+  readonly source: string;
   /** One word of a closed set: ready, sleeping, ejected, … */
   readonly state: string;
   /** May get requests. */
@@ -41,8 +43,21 @@ export interface QueueFacts {
   readonly waiting: number;
 }
 
+/** A source of backends as metrics show it. */
+export interface SourceFacts {
+  readonly name: string;
+  /** `static`, `k8s`. */
+  readonly type: string;
+  readonly synced: boolean;
+  /** ms since its API last said something; undefined where it asks none, or before the first list. */
+  readonly lastSyncAge: number | undefined;
+  /** What is wrong now, a line each. */
+  readonly troubles: readonly string[];
+}
+
 /** What metrics show and others own; asked once per scrape. */
 export interface RouterFacts {
   backends(): Iterable<BackendFacts>;
   queues(): Iterable<QueueFacts>;
+  sources(): Iterable<SourceFacts>;
 }

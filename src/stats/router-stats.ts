@@ -1,4 +1,5 @@
 import { Counter } from './counter.ts';
+import { DiscoveryCounters } from './discovery-counters.ts';
 import { Exposition } from './exposition.ts';
 import type { RouterFacts } from './facts.ts';
 import { HostUsage } from './host-usage.ts';
@@ -38,6 +39,7 @@ export class RouterStats {
   readonly streamTerminations = new Counter();
   readonly clientRejects = new Counter();
   readonly reloads = new Counter();
+  readonly discovery = new DiscoveryCounters();
   readonly #options: RouterStatsOptions;
   readonly #exposition: Exposition;
   #config: { readonly hash: string; readonly version: string; readonly at: number } | undefined;

@@ -1,4 +1,4 @@
-import type { BackendFacts, QueueFacts, RouterFacts } from './facts.ts';
+import type { BackendFacts, QueueFacts, RouterFacts, SourceFacts } from './facts.ts';
 import type { LabelCap } from './label-cap.ts';
 import type { RequestStats } from './request-stats.ts';
 import type { Series } from './series.ts';
@@ -35,6 +35,7 @@ export interface View {
   readonly servers: readonly ServerView[];
   /** Models as labels; those beyond the cap are one. */
   readonly queues: readonly QueueFacts[];
+  readonly sources: readonly SourceFacts[];
 }
 
 /** Joins facts and traffic by URL: two entries with the same `server` label would make Prometheus refuse the whole page. */
@@ -54,6 +55,7 @@ export function createView(requests: RequestStats, facts: RouterFacts, now: numb
         new ServerView(server, backends, [...requests.of(server)], () => requests.summary(server, now)),
     ),
     queues: mergeQueues(facts.queues(), requests.models),
+    sources: [...facts.sources()],
   };
 }
 

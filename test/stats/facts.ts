@@ -1,4 +1,4 @@
-import type { BackendFacts, EngineStats, QueueFacts, RouterFacts } from '../../src/stats/facts.ts';
+import type { BackendFacts, EngineStats, QueueFacts, RouterFacts, SourceFacts } from '../../src/stats/facts.ts';
 import { RouterStats } from '../../src/stats/router-stats.ts';
 
 export const START = 1_000_000;
@@ -21,6 +21,7 @@ export function engine(stats: Partial<EngineStats> = {}): EngineStats {
 export function backend(server: string, facts: Partial<BackendFacts> = {}): BackendFacts {
   return {
     server,
+    source: 'lab',
     state: 'ready',
     healthy: true,
     models: ['m'],
@@ -36,7 +37,8 @@ export function world(options: { maxModels?: number; process?: boolean } = {}) {
   const clock = { now: START };
   const backends: BackendFacts[] = [];
   const queues: QueueFacts[] = [];
-  const facts: RouterFacts = { backends: () => backends, queues: () => queues };
+  const sources: SourceFacts[] = [];
+  const facts: RouterFacts = { backends: () => backends, queues: () => queues, sources: () => sources };
   const stats = new RouterStats({
     version: '1.2.3',
     window: 60_000,
@@ -45,5 +47,5 @@ export function world(options: { maxModels?: number; process?: boolean } = {}) {
     facts,
     process: options.process ?? false,
   });
-  return { stats, clock, backends, queues };
+  return { stats, clock, backends, queues, sources };
 }
