@@ -81,6 +81,19 @@ export const COMMANDS: readonly Command[] = [
     ],
   },
   {
+    name: 'migrate',
+    summary: "write the original router's settings as a router.yaml",
+    args: '[FILE]',
+    maxArgs: 1,
+    flags: true,
+    details:
+      "FILE is the original's dynamic config (JSON or YAML) or the values of its Helm chart; without it, the flags are taken. Comments are kept, each value says where it came from, and what is not taken over stands at the top.",
+    examples: [
+      'vllm-router migrate values.yaml > router.yaml',
+      'vllm-router migrate --service-discovery static --routing-logic roundrobin \\\n      --static-backends http://gpu1:8000 --static-models llama > router.yaml',
+    ],
+  },
+  {
     name: 'schema',
     summary: 'print the JSON Schema, or explain one part of the file',
     args: '[PATH]',

@@ -1,5 +1,4 @@
-import type { Diagnostic } from '../config/diagnostic.ts';
-import { diagnose } from '../config/diagnostic.ts';
+import { type Diagnostic, diagnose } from '../config/diagnostic.ts';
 import { type Loaded, loadConfig } from '../config/load.ts';
 import type { Overlay } from '../config/overlay.ts';
 import type { ConfigFile } from '../config/parse.ts';
@@ -15,23 +14,22 @@ export interface LoadedFrom {
 
 /** Reads and checks one configuration: a file, a directory, `-` for standard input, or nothing but the flags. */
 export async function loadFrom(path: string | undefined, overlay: Overlay, io: Io): Promise<LoadedFrom> {
-  let files: readonly ConfigFile[];
-  try {
-    files =
-      path === undefined
-        ? []
-        : path === '-'
-          ? [{ name: 'stdin', text: await io.stdin() }]
-          : (await readConfig(path)).files;
-  } catch (error) {
-    return { files: [], diagnostics: [unreadable(path!, error)] };
-  }
+  const files = await readFiles(path, io);
+  if ('code' in files) return { files: [], diagnostics: [files] };
   const loaded = loadConfig({ files, overlay, env: io.env });
   return { files, diagnostics: loaded.diagnostics, loaded };
 }
 
-function unreadable(path: string, error: unknown): Diagnostic {
-  const { code, message } = error as NodeJS.ErrnoException;
-  const reason = code === 'ENOENT' ? 'there is no such file' : code === 'EACCES' ? 'no permission to read it' : message;
-  return diagnose('file-unreadable', { from: 'flag', flag: path }, [], reason);
+/** The texts of a configuration, or why they cannot be read. */
+export async function readFiles(path: string | undefined, io: Io): Promise<readonly ConfigFile[] | Diagnostic> {
+  if (path === undefined) return [];
+  if (path === '-') return [{ name: 'stdin', text: await io.stdin() }];
+  try {
+    return (await readConfig(path)).files;
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    const reason =
+      code === 'ENOENT' ? 'there is no such file' : code === 'EACCES' ? 'no permission to read it' : message;
+    return diagnose('file-unreadable', { from: 'flag', flag: path }, [], reason);
+  }
 }

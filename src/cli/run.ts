@@ -5,6 +5,7 @@ import { runDemo } from './demo.ts';
 import { runDiff } from './diff.ts';
 import { runHelp } from './help.ts';
 import { type Io, processIo } from './io.ts';
+import { runMigrate } from './migrate.ts';
 import { runPrint } from './print.ts';
 import { runSchema } from './schema.ts';
 import { runServe } from './serve.ts';
@@ -16,6 +17,7 @@ const RUNS: Readonly<Record<string, Run>> = {
   check: runCheck,
   print: runPrint,
   diff: runDiff,
+  migrate: runMigrate,
   schema: runSchema,
   demo: runDemo,
   help: runHelp,

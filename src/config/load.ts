@@ -70,7 +70,7 @@ export function loadConfig(input: LoadInput): Loaded {
 
 /** A file of the original router becomes one of ours; undefined when that cannot be done. */
 function translate(root: Node, diagnostics: Diagnostic[]): Node | undefined {
-  if (!isDynamicConfig(root)) return root;
+  if (root.kind !== 'map' || !isDynamicConfig(root)) return root;
   const converted = convertDynamicConfig(root);
   diagnostics.push(...converted.diagnostics);
   return hasErrors(converted.diagnostics) ? undefined : converted.root;

@@ -2,7 +2,7 @@ import type { DiagnosticCode } from '../codes.ts';
 import { type Diagnostic, diagnose } from '../diagnostic.ts';
 import { applyOverlay } from '../overlay.ts';
 import { didYouMean } from '../suggest.ts';
-import { child, emptyMap, type MapNode, type Node, type Origin, toPlain } from '../tree.ts';
+import { child, emptyMap, type MapNode, type Origin, toPlain } from '../tree.ts';
 import { LOG_LEVELS, ROUTING_LOGIC, SUPPORTED } from './names.ts';
 import { SettingError } from './setting-error.ts';
 import { settingsOverlay } from './settings.ts';
@@ -20,7 +20,7 @@ const CHOICES: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Whether a file is the original router's dynamic config: flat settings, none of our sections. */
-export function isDynamicConfig(root: Node): root is MapNode {
+export function isDynamicConfig(root: MapNode): boolean {
   return REQUIRED.some((key) => child(root, key)) && !child(root, 'discovery') && !child(root, 'routes');
 }
 
