@@ -32,7 +32,7 @@ export interface EngineLoad {
   /** 0..1 */
   readonly kvUsage: number;
   /** Tokens that its KV memory has room for, where the engine tells. */
-  readonly cacheTokens?: number;
+  readonly cacheTokens?: number | undefined;
   /**
    * How many of `running` and `waiting` this router had sent: its in-flight count when the engine was scraped. The rest came
    * past it, and in-flight now less this is exactly what the scrape does not know. Absent: guessed from `sinceScrape`.

@@ -7,6 +7,7 @@ export interface EnginePage {
   readonly prefixQueries: number | undefined;
   readonly sleeping: boolean;
   readonly blockSize: number | undefined;
+  readonly cacheTokens: number | undefined;
 }
 
 /**
@@ -57,7 +58,8 @@ export function parseEngineStats(text: string): EnginePage | undefined {
     prefixHits: hits,
     prefixQueries: sum(families, QUERIES) ?? llamaQueries(families, hits),
     sleeping: (families.get(SLEEP_STATE) ?? []).some(({ labels, value }) => isAwake(labels) && value === 0),
-    blockSize: blockSize(families.get(CACHE_CONFIG)),
+    blockSize: labelNumber(families.get(CACHE_CONFIG)?.[0], 'block_size'),
+    cacheTokens: cacheTokens(families.get(CACHE_CONFIG) ?? []),
   };
 }
 
@@ -71,8 +73,18 @@ function isAwake(labels: string): boolean {
   return labels.includes('sleep_state="awake"');
 }
 
-function blockSize(configs: readonly Sample[] | undefined): number | undefined {
-  const text = configs && /(?:^|,)block_size="(\d+)"/.exec(configs[0]!.labels)?.[1];
+/** vLLM 0.32 says it per rank; before, blocks, of which each rank's series names those of all. */
+function cacheTokens(configs: readonly Sample[]): number | undefined {
+  const sizes = configs.map((config) => labelNumber(config, 'kv_cache_size_tokens'));
+  if (sizes.length > 0 && !sizes.includes(undefined)) return sizes.reduce((all, size) => all! + size!, 0);
+  const blocks = labelNumber(configs[0], 'num_gpu_blocks');
+  const tokens = labelNumber(configs[0], 'block_size');
+  return blocks === undefined || tokens === undefined ? undefined : blocks * tokens;
+}
+
+/** The label's value; `None` and the like are no number. */
+function labelNumber(sample: Sample | undefined, label: string): number | undefined {
+  const text = sample && new RegExp(`(?:^|,)${label}="(\\d+)"`).exec(sample.labels)?.[1];
   return text === undefined ? undefined : Number(text);
 }
 

@@ -1,7 +1,7 @@
 const INTS = { inflight: 0, sinceScrape: 1, uncached: 2, fresh: 3 } as const;
 const INT_FIELDS = 4;
-const FLOATS = { processed: 0, running: 1, waiting: 2, kvUsage: 3, ours: 4 } as const;
-const FLOAT_FIELDS = 5;
+const FLOATS = { processed: 0, running: 1, waiting: 2, kvUsage: 3, ours: 4, cacheTokens: 5 } as const;
+const FLOAT_FIELDS = 6;
 const SLOT_BYTES = INT_FIELDS * 4 + FLOAT_FIELDS * 8;
 
 /** An engine's own figures of its last scrape; `EngineLoad` of the algorithms. */
@@ -12,6 +12,8 @@ export interface EngineFigures {
   readonly kvUsage: number;
   /** How many of these were this router's: its in-flight count when the engine was scraped. */
   readonly ours?: number;
+  /** Tokens that its KV memory has room for, where it tells. */
+  readonly cacheTokens?: number | undefined;
 }
 
 /**
@@ -134,6 +136,7 @@ export class SlotLoad {
     this.#floats[this.#float + FLOATS.waiting] = load.waiting;
     this.#floats[this.#float + FLOATS.kvUsage] = load.kvUsage;
     this.#floats[this.#float + FLOATS.ours] = load.ours ?? this.inflight;
+    this.#floats[this.#float + FLOATS.cacheTokens] = load.cacheTokens ?? 0;
     Atomics.store(this.#ints, this.#int + INTS.sinceScrape, 0);
     Atomics.store(this.#ints, this.#int + INTS.fresh, 1);
   }
@@ -168,5 +171,9 @@ class SlotEngineLoad implements EngineFigures {
 
   get ours(): number {
     return this.#floats[this.#float + FLOATS.ours]!;
+  }
+
+  get cacheTokens(): number | undefined {
+    return this.#floats[this.#float + FLOATS.cacheTokens] || undefined;
   }
 }

@@ -12,6 +12,8 @@ export interface EngineStats {
   readonly sleeping: boolean;
   /** Tokens per block of its KV cache; undefined where it does not say. */
   readonly blockSize: number | undefined;
+  /** Tokens that its KV cache has room for; undefined where it does not say. */
+  readonly cacheTokens?: number | undefined;
   /** Monotonic ms. */
   readonly scrapedAt: number;
 }

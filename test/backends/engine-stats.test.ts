@@ -17,6 +17,7 @@ test("vLLM 0.32's page", () => {
     prefixQueries: 2257,
     sleeping: false,
     blockSize: 128,
+    cacheTokens: 2_097_152,
   });
 });
 
@@ -32,6 +33,7 @@ test('data parallelism: requests and tokens of the ranks are added up, cache usa
   assert.equal(stats.kvUsage, 0.25);
   assert.equal(stats.prefixQueries, 84 + 126);
   assert.equal(stats.prefixHits, 0);
+  assert.equal(stats.cacheTokens, 2 * 2_097_152);
 });
 
 test('one sleeping rank is a sleeping engine: a request to it would hang', () => {
@@ -50,7 +52,12 @@ test('the names before vLLM renamed them are a fall-back, never an addition', ()
     'vllm:gpu_prefix_cache_queries_total{model_name="m"} 60',
   ].join('\n');
   const expected = { running: 2, waiting: 0, kvUsage: 0.5, prefixHits: 30, prefixQueries: 60 };
-  assert.deepEqual(parseEngineStats(old), { ...expected, sleeping: false, blockSize: undefined });
+  assert.deepEqual(parseEngineStats(old), {
+    ...expected,
+    sleeping: false,
+    blockSize: undefined,
+    cacheTokens: undefined,
+  });
   const both = `${old}\nvllm:kv_cache_usage_perc 0.1\nvllm:prefix_cache_hits_total 1\nvllm:prefix_cache_queries_total 4\n`;
   const { kvUsage, prefixHits, prefixQueries } = parseEngineStats(both)!;
   assert.deepEqual([kvUsage, prefixHits, prefixQueries], [0.1, 1, 4]);
@@ -62,6 +69,7 @@ test("`_created` twins are timestamps and no counts, llama.cpp's and the simulat
 
   const simulator = parseEngineStats(page('llm-d-inference-sim'))!;
   assert.equal(simulator.blockSize, 16);
+  assert.equal(simulator.cacheTokens, 16 * 1024);
   assert.equal(simulator.prefixHits, undefined);
 
   const llama = page('llama.cpp')
@@ -77,6 +85,7 @@ test("`_created` twins are timestamps and no counts, llama.cpp's and the simulat
     prefixQueries: 100,
     sleeping: false,
     blockSize: undefined,
+    cacheTokens: undefined,
   });
 });
 

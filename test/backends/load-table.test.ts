@@ -27,9 +27,10 @@ test("an engine's figures are there from a scrape until they are stale", () => {
   const { engine } = slot;
   assert.deepEqual([engine?.running, engine?.waiting, engine?.kvUsage, engine?.ours], [4, 1, 0.25, 1]);
   assert.equal(slot.sinceScrape, 0);
-  slot.scraped({ running: 5, waiting: 0, kvUsage: 0.5, ours: 0 });
+  assert.equal(engine?.cacheTokens, undefined);
+  slot.scraped({ running: 5, waiting: 0, kvUsage: 0.5, ours: 0, cacheTokens: 4096 });
   assert.equal(slot.engine, engine, 'no object per look');
-  assert.deepEqual([engine?.running, engine?.ours], [5, 0]);
+  assert.deepEqual([engine?.running, engine?.ours, engine?.cacheTokens], [5, 0, 4096]);
   slot.stale();
   assert.deepEqual([slot.engine], [undefined]);
 });
