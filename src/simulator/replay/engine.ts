@@ -18,6 +18,16 @@ export interface EngineModel {
   readonly cacheTokens: number;
 }
 
+/** An 8B model on one H100, roughly: what the published table was made with. */
+export const DEFAULT_ENGINE: EngineModel = {
+  beta0: 7,
+  beta1: 0.06,
+  beta2: 0.08,
+  stepTokens: 2048,
+  maxSequences: 256,
+  cacheTokens: 430_000,
+};
+
 /** A request at an engine. */
 export interface Sequence {
   readonly index: number;

@@ -4,11 +4,12 @@ import type { Workload } from './workloads.ts';
 /** Tokens of one `hash_ids` block of a Mooncake trace. */
 export const TRACE_BLOCK = 512;
 
-interface TraceLine {
+/** A line of a Mooncake trace. */
+export interface TraceLine {
   readonly timestamp: number;
   readonly input_length: number;
   readonly output_length: number;
-  readonly hash_ids: readonly number[];
+  readonly hash_ids: number[];
 }
 
 /** A line that is not a Mooncake request; `line` counts from 1. */
@@ -21,8 +22,7 @@ export class TraceError extends Error {
 }
 
 /**
- * A Mooncake-format trace as a workload: `rate` scales its speed. A seed moves every arrival by up to the trace's own
- * clock tick (the conversation trace knows only every third second), so that seeds are different runs of one trace.
+ * Reads a trace in Mooncake's format, one JSON object a line.
  *
  * @throws TraceError
  */
@@ -34,8 +34,17 @@ export function parseTrace(name: string, text: string): Workload {
     if (line.trim() !== '') lines.push(parseLine(line, number));
   }
   if (lines.length === 0) throw new TraceError(1, 'no request');
-  lines.sort((a, b) => a.timestamp - b.timestamp);
-  const span = Math.max(1, lines.at(-1)!.timestamp - lines[0]!.timestamp);
+  return traceWorkload(name, lines);
+}
+
+/**
+ * A trace as a workload: `rate` scales its speed. A seed moves every arrival by up to the trace's own clock tick (the
+ * conversation trace knows only every third second), so that seeds are different runs of one trace.
+ */
+export function traceWorkload(name: string, unsorted: readonly TraceLine[]): Workload {
+  const lines = unsorted.toSorted((a, b) => a.timestamp - b.timestamp);
+  const began = lines[0]!.timestamp;
+  const span = Math.max(1, lines.at(-1)!.timestamp - began);
   const tick = clockTick(lines);
   const sessions = sessionsOf(lines);
   return {
@@ -48,7 +57,7 @@ export function parseTrace(name: string, text: string): Workload {
       const random = seededRandom(seed);
       const speed = (rate * span) / (1000 * lines.length);
       const arrivals = lines.slice(0, requests).map((line, index) => ({
-        at: (line.timestamp - lines[0]!.timestamp + random() * tick) / speed,
+        at: (line.timestamp - began + random() * tick) / speed,
         blocks: Int32Array.from(line.hash_ids),
         promptTokens: line.input_length,
         outputTokens: Math.max(1, line.output_length),
