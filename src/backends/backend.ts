@@ -1,11 +1,24 @@
 import type { BackendSpec, ModelCard } from './backend-spec.ts';
 import { CircuitBreaker } from './breaker.ts';
 import type { SlotLoad } from './load-table.ts';
+import { Paces } from './paces.ts';
 import type { UpstreamPool } from './pool.ts';
 
-/** An attempt that runs at a backend, as far as the backend's watchers care. */
+/** ms over which a backend that was out comes back to its full share: a herd would throw it out again. */
+const SLOW_START = 10_000;
+/** Its share of requests at first. */
+const FIRST_SHARE = 0.1;
+
+/** An attempt that runs at a backend, as far as the backend's watchers care. Times are monotonic ms. */
 export interface RunningAttempt {
   readonly startedAt: number;
+  /** No byte of the body has come yet. */
+  readonly awaitsFirstByte: boolean;
+  /** It asked for a stream, whose first byte comes with its first token; an answer's comes only with its end. */
+  readonly stream: boolean;
+  /** Bytes of the request's body. */
+  readonly size: number;
+  readonly model: string;
   /** The client has seen bytes of it. */
   readonly streaming: boolean;
   readonly lastByteAt: number;
@@ -25,11 +38,16 @@ export class Backend {
   readonly load: SlotLoad;
   readonly breaker = new CircuitBreaker();
   readonly attempts = new Set<RunningAttempt>();
+  readonly paces = new Paces();
   /** Monotonic ms when it was first seen. */
   readonly since: number;
   spec: BackendSpec;
-  /** Active health checks, or connects that are refused, say it is down. */
-  unhealthy = false;
+  /** Monotonic ms until which it asked, by a 429, to be left alone. */
+  coolUntil = 0;
+  /** Monotonic ms of the last byte of any answer. */
+  lastByteAt = 0;
+  #unhealthy = false;
+  #healthyAt = Number.NEGATIVE_INFINITY;
   /** The engine says of itself that it sleeps. */
   asleep = false;
   /** No source lists it any more; open requests run on. */
@@ -66,7 +84,23 @@ export class Backend {
 
   /** May get a request at `now`, monotonic ms. */
   available(now: number): boolean {
-    return this.assignable && !this.unhealthy && this.breaker.admits(now);
+    return this.assignable && !this.#unhealthy && now >= this.coolUntil && this.breaker.admits(now);
+  }
+
+  /** Active health checks say it is down. */
+  get unhealthy(): boolean {
+    return this.#unhealthy;
+  }
+
+  setHealthy(healthy: boolean, now: number): void {
+    if (healthy && this.#unhealthy) this.#healthyAt = now;
+    this.#unhealthy = !healthy;
+  }
+
+  /** How much of its usual share it should get at `now`, 0..1: less for a while after it was out. */
+  share(now: number): number {
+    const since = now - Math.max(this.#healthyAt, this.breaker.closedAt);
+    return since >= SLOW_START ? 1 : FIRST_SHARE + (1 - FIRST_SHARE) * (since / SLOW_START);
   }
 
   /** One word for people and metrics. */
@@ -74,7 +108,7 @@ export class Backend {
     if (this.removed) return 'removed';
     if (this.spec.terminating) return 'terminating';
     if (this.spec.sleeping || this.asleep) return 'sleeping';
-    if (this.unhealthy) return 'unhealthy';
+    if (this.#unhealthy) return 'unhealthy';
     if (this.breaker.state !== 'closed') return 'ejected';
     return this.spec.models.length === 0 ? 'no-models' : 'ready';
   }

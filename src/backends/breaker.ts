@@ -1,7 +1,18 @@
 import type { CircuitBreakerConfig } from '../config/config.ts';
 
-/** How an attempt speaks about its backend. Neutral: every 4xx and every client that left says nothing about it. */
-export type Outcome = 'success' | 'failure' | 'neutral';
+/**
+ * How an attempt speaks about its backend. `alive`: it answered, but not as a success counts (every 4xx, a full engine). `neutral`:
+ * nothing can be told, as with a client that left.
+ */
+export type Outcome = 'success' | 'failure' | 'alive' | 'neutral';
+
+/** An attempt as its breaker sees it. */
+export interface Dispatch {
+  /** Monotonic ms. */
+  readonly at: number;
+  /** It is the one request that a half-open breaker lets through. */
+  readonly probe: boolean;
+}
 
 /**
  * Circuit breaker of one backend. Consecutive failures open it; after `openFor` exactly one request goes through as a probe:
@@ -16,6 +27,10 @@ export class CircuitBreaker {
   #openUntil = 0;
   #openFor = 0;
   #probing = false;
+  /** Monotonic ms. */
+  openedAt = 0;
+  /** Monotonic ms when it last closed after having been open. */
+  closedAt = Number.NEGATIVE_INFINITY;
 
   /** Whether a request may go there at `now`, monotonic ms. */
   admits(now: number): boolean {
@@ -28,25 +43,44 @@ export class CircuitBreaker {
     return this.#probing ? 'probing' : 'open';
   }
 
-  /** A request was sent there: in the half-open state it is the one probe. */
-  dispatched(): void {
-    if (this.#openUntil !== 0) this.#probing = true;
+  /** A request was sent there; true: it is the probe, to be handed back with its outcome. */
+  dispatched(now: number): boolean {
+    if (this.#openUntil === 0 || now < this.#openUntil || this.#probing) return false;
+    this.#probing = true;
+    return true;
   }
 
-  record(outcome: Outcome, now: number, config: CircuitBreakerConfig): void {
+  record(outcome: Outcome, now: number, config: CircuitBreakerConfig, { at, probe }: Dispatch): void {
+    if (probe) this.#probing = false;
+    const open = this.#openUntil !== 0;
     if (outcome === 'success') {
       this.#failures = 0;
-      this.#openUntil = 0;
-      this.#openFor = 0;
+      // A success that began before it opened is old news; one of a request that was sent all the same is not.
+      if (open && (probe || at >= this.openedAt)) this.#close(now);
+    } else if (outcome === 'alive') {
+      if (open && probe) this.#close(now);
     } else if (outcome === 'failure') {
       this.#failures++;
-      const wasOpen = this.#openUntil !== 0;
       // Failures of requests that were under way when it opened say nothing new.
-      if ((wasOpen && this.#probing) || (!wasOpen && this.#failures >= config.failures)) {
-        this.#openFor = Math.min(this.#openFor === 0 ? config.openFor : this.#openFor * 2, config.maxOpenFor);
-        this.#openUntil = now + this.#openFor;
-      }
+      if (open ? probe : this.#failures >= config.failures) this.#open(now, config);
     }
-    this.#probing = false;
+  }
+
+  /** Opens at once: something other than failures in a row says that the backend cannot serve. */
+  trip(now: number, config: CircuitBreakerConfig): void {
+    if (this.#openUntil === 0 || now >= this.#openUntil) this.#open(now, config);
+  }
+
+  #open(now: number, config: CircuitBreakerConfig): void {
+    this.#openFor = Math.min(this.#openFor === 0 ? config.openFor : this.#openFor * 2, config.maxOpenFor);
+    this.#openUntil = now + this.#openFor;
+    this.openedAt = now;
+  }
+
+  #close(now: number): void {
+    this.#openUntil = 0;
+    this.#openFor = 0;
+    this.#failures = 0;
+    this.closedAt = now;
   }
 }

@@ -42,6 +42,11 @@ export class BackendRegistry {
       .sort((a, b) => (a.url < b.url ? -1 : a.url > b.url ? 1 : 0));
   }
 
+  /** Removed ones that still have requests too, in no order. */
+  all(): Iterable<Backend> {
+    return this.#backends.values();
+  }
+
   get(id: string): Backend | undefined {
     return this.#backends.get(id);
   }

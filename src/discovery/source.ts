@@ -21,6 +21,8 @@ export interface Source {
   stop(): Promise<void>;
   /** False until the first complete list; `/ready` waits for it. */
   readonly synced: boolean;
+  /** Asks a backend for its models now, where they are asked for at all. */
+  probe?(id: string): void;
   status?(): SourceStatus;
   /**
    * Records that a backend of this source was put to sleep or woken, where every replica sees it if that is possible; undefined for

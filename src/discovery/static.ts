@@ -59,6 +59,7 @@ export function createStaticSource(config: StaticSourceConfig, deps: StaticSourc
         prober.watch({ id: url, url, authorization });
       }
     },
+    probe: (id) => prober.probeNow(id),
     async stop() {
       prober.stop();
     },

@@ -1,11 +1,12 @@
 import type { Backend, RunningAttempt } from '../backends/backend.ts';
-import type { Outcome } from '../backends/breaker.ts';
 import type { Exchange } from '../backends/pool.ts';
 import type { ClientWriter } from '../proxy/client-writer.ts';
 import { type AttemptResult, type FailureReason, Relay, type RelayHooks } from '../proxy/relay.ts';
 import { withBackendKey } from '../proxy/request-headers.ts';
 import { askedChoices } from './choices.ts';
 import type { Forwarding } from './forward.ts';
+import { ABORTED, failureOf, learn, outcomeOf } from './learn.ts';
+import type { Route } from './route.ts';
 import type { RoutedRequest } from './routed-request.ts';
 import type { AttemptTelemetry } from './telemetry.ts';
 
@@ -15,22 +16,26 @@ import type { AttemptTelemetry } from './telemetry.ts';
  */
 export class Attempt implements RunningAttempt, RelayHooks {
   readonly routed: RoutedRequest;
+  /** The one whose turn it is: the request's own or a fallback. */
+  readonly route: Route;
   readonly backend: Backend;
   readonly startedAt: number;
   readonly #deps: Forwarding;
   readonly #telemetry: AttemptTelemetry;
   readonly #uncachedTokens: number;
   #relay!: Relay;
-  #exchange!: Exchange;
+  #exchange: Exchange | undefined;
   #awaitsFirstByte = true;
+  #probe = false;
 
-  constructor(routed: RoutedRequest, backend: Backend, deps: Forwarding) {
+  constructor(routed: RoutedRequest, route: Route, backend: Backend, deps: Forwarding) {
     this.routed = routed;
+    this.route = route;
     this.backend = backend;
     this.#deps = deps;
     this.startedAt = deps.now();
-    this.#telemetry = deps.telemetry.attempt(backend.url, routed.model, this.startedAt);
-    this.#uncachedTokens = Math.round(routed.route!.algorithm.uncachedTokens?.(backend, routed) ?? 0);
+    this.#telemetry = deps.telemetry.attempt(backend.url, routed.model, this.startedAt, routed.route!.name);
+    this.#uncachedTokens = Math.round(route.algorithm.uncachedTokens?.(backend, routed) ?? 0);
   }
 
   get streaming(): boolean {
@@ -39,6 +44,22 @@ export class Attempt implements RunningAttempt, RelayHooks {
 
   get lastByteAt(): number {
     return this.#relay.lastByteAt;
+  }
+
+  get awaitsFirstByte(): boolean {
+    return this.#awaitsFirstByte;
+  }
+
+  get stream(): boolean {
+    return this.routed.stream;
+  }
+
+  get size(): number {
+    return this.routed.body.length;
+  }
+
+  get model(): string {
+    return this.routed.model;
   }
 
   /** Waiting for a client that does not read, so silence is not the engine's. */
@@ -61,13 +82,23 @@ export class Attempt implements RunningAttempt, RelayHooks {
         headerLines: key === undefined ? headerLines : withBackendKey(headerLines, key),
         body: routed.body,
       };
-      this.#exchange = backend.pool.send(request, this.#relay, routed.route!.config.timeouts.connect);
-      this.#relay.attach(this.#exchange);
+      try {
+        this.#exchange = backend.pool.send(request, this.#relay, this.route.config.timeouts.connect);
+        this.#relay.attach(this.#exchange);
+      } catch {
+        // Whatever it is about the address, the counts must return to zero.
+        this.#relay.fail('connect_failed');
+      }
     });
   }
 
   fail(reason: FailureReason): void {
     this.#relay.fail(reason);
+  }
+
+  /** The client takes nothing any more. */
+  dropClient(): void {
+    this.routed.response.destroy();
   }
 
   /** The client has left. */
@@ -85,9 +116,10 @@ export class Attempt implements RunningAttempt, RelayHooks {
 
   onFirstByte(now: number, ofStream: boolean): void {
     this.#firstByteSeen();
+    this.backend.paces.add(this.startedAt, now - this.startedAt, this);
     this.routed.ttft = now - this.routed.startedAt;
     if (ofStream) this.#telemetry.firstToken(now);
-    this.routed.route!.algorithm.observe?.({ type: 'first-byte', request: this.routed, candidate: this.backend });
+    this.route.algorithm.observe?.({ type: 'first-byte', request: this.routed, candidate: this.backend });
   }
 
   onPiece(now: number): void {
@@ -100,10 +132,10 @@ export class Attempt implements RunningAttempt, RelayHooks {
     load.dispatched();
     load.addUncached(this.#uncachedTokens);
     backend.attempts.add(this);
-    backend.breaker.dispatched();
+    this.#probe = backend.breaker.dispatched(this.startedAt);
     routed.attempts++;
     routed.backend = backend;
-    routed.route!.algorithm.observe?.({ type: 'dispatched', request: routed, candidate: backend });
+    this.route.algorithm.observe?.({ type: 'dispatched', request: routed, candidate: backend });
   }
 
   #end(result: AttemptResult): void {
@@ -112,15 +144,19 @@ export class Attempt implements RunningAttempt, RelayHooks {
     const beforeFirstByte = this.#awaitsFirstByte;
     this.#firstByteSeen();
     backend.load.finished();
-    if (!this.#exchange.bodySent) routed.bodyInUse = true;
+    if (this.#exchange?.bodySent === false) routed.bodyInUse = true;
     backend.attempts.delete(this);
-    backend.breaker.record(outcomeOf(result), now, routed.route!.config.circuitBreaker);
+    const { config, algorithm } = this.route;
+    if (!beforeFirstByte) backend.lastByteAt = Math.max(backend.lastByteAt, this.lastByteAt);
+    const dispatch = { at: this.startedAt, probe: this.#probe };
+    backend.breaker.record(outcomeOf(result), now, config.circuitBreaker, dispatch);
+    learn(backend, result, now, config, this.#deps);
     routed.bytes += this.#relay.bytes;
     const usage = usageOf(result);
     if (usage !== undefined) {
       routed.usage = usage;
       const { promptTokens, cachedTokens } = usage;
-      routed.route!.algorithm.observe?.({
+      algorithm.observe?.({
         type: 'usage',
         request: routed,
         candidate: backend,
@@ -129,7 +165,7 @@ export class Attempt implements RunningAttempt, RelayHooks {
       });
     }
     const failure = failureOf(result);
-    routed.route!.algorithm.observe?.({
+    algorithm.observe?.({
       type: 'finished',
       request: routed,
       candidate: backend,
@@ -141,47 +177,13 @@ export class Attempt implements RunningAttempt, RelayHooks {
     else if (failure === ABORTED) this.#telemetry.finished(now, 'aborted');
     else this.#telemetry.failed(now, failure);
     this.#deps.registry.released(backend);
+    this.#deps.admission.poke();
   }
 
   #firstByteSeen(): void {
     if (!this.#awaitsFirstByte) return;
     this.#awaitsFirstByte = false;
     this.backend.load.addUncached(-this.#uncachedTokens);
-  }
-}
-
-/**
- * What the breaker hears. 5xx but admission (503 of a full engine says it is alive) count against it; a 4xx and a client that left
- * say nothing; neither does the end of a stream that the router itself cut.
- */
-function outcomeOf(result: AttemptResult): Outcome {
-  switch (result.type) {
-    case 'answered':
-      if (result.answer.status < 400) return 'success';
-      return result.answer.status >= 500 && result.answer.status !== 503 ? 'failure' : 'neutral';
-    case 'streamed':
-      return result.observer.failed ? 'failure' : 'success';
-    case 'left':
-      return 'neutral';
-    default:
-      return result.reason === 'total_timeout' || result.reason === 'shutdown' ? 'neutral' : 'failure';
-  }
-}
-
-const ABORTED = 'aborted';
-
-/** Undefined for success, ABORTED where somebody stopped it on purpose, else the reason as metrics name it. */
-function failureOf(result: AttemptResult): string | undefined {
-  switch (result.type) {
-    case 'answered':
-      return result.answer.status < 400 ? undefined : `status_${result.answer.status}`;
-    case 'streamed':
-      if (result.observer.failed) return 'error_event';
-      return result.observer.aborted ? ABORTED : undefined;
-    case 'left':
-      return ABORTED;
-    default:
-      return result.reason;
   }
 }
 

@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import type { Middleware } from 'koa';
 import { RouterError } from '../errors.ts';
 import type { PipelineDeps, State } from './state.ts';
@@ -18,7 +19,7 @@ export function authenticate(deps: PipelineDeps): Middleware<State> {
 }
 
 /** OpenAI's clients send a bearer token, Anthropic's `x-api-key`. */
-function presentedKey(headers: import('node:http').IncomingHttpHeaders): string | undefined {
+export function presentedKey(headers: IncomingHttpHeaders): string | undefined {
   const bearer = /^Bearer +(.+)$/i.exec(headers.authorization ?? '')?.[1];
   return bearer ?? (headers['x-api-key'] as string | undefined);
 }

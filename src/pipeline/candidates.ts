@@ -17,12 +17,15 @@ export class Candidates {
   readonly #registry: BackendRegistry;
   readonly #from: ReadonlySet<string>;
   readonly #where: readonly (readonly [label: string, value: string])[];
+  readonly #maxEjected: number;
   #byModel = new Map<string, CandidateSet>();
   #before = new Map<string, CandidateSet>();
   #generation = -1;
 
-  constructor(registry: BackendRegistry, backends: RouteConfig['backends']) {
+  /** `maxEjected`: the share of them that breakers may keep out. */
+  constructor(registry: BackendRegistry, backends: RouteConfig['backends'], maxEjected: number) {
     this.#registry = registry;
+    this.#maxEjected = maxEjected;
     this.#from = new Set(backends.from);
     this.#where = Object.entries(backends.where);
   }
@@ -34,13 +37,17 @@ export class Candidates {
 
   /**
    * Those that may get a request now and are not in `tried`. When only breakers and health checks have emptied the set they
-   * are used all the same: a guess about a backend is worth less than the certainty of an error.
+   * are used all the same, where `panic` allows: a guess about a backend is worth less than the certainty of an error.
    */
-  available(model: string, tried: readonly Backend[], now: number): readonly Backend[] {
+  available(model: string, tried: readonly Backend[], now: number, panic = true): readonly Backend[] {
     const set = this.#set(model);
-    if (tried.length === 0 && set.all.every((backend) => backend.available(now))) return set.all;
-    let available = set.all.filter((backend) => backend.available(now) && !tried.includes(backend));
-    if (available.length === 0) available = set.all.filter((backend) => backend.assignable && !tried.includes(backend));
+    if (tried.length === 0 && allAvailable(set.all, now)) return set.all;
+    const spared = this.#spared(set.all, now);
+    const usable = (backend: Backend) => backend.available(now) || spared.includes(backend);
+    let available = set.all.filter((backend) => usable(backend) && !tried.includes(backend));
+    if (available.length === 0 && panic) {
+      available = set.all.filter((backend) => backend.assignable && !tried.includes(backend));
+    }
     if (tried.length > 0) return available;
     if (!sameItems(available, set.available)) set.available = available;
     return set.available;
@@ -69,10 +76,25 @@ export class Candidates {
     return set;
   }
 
+  /** Beyond their share, the backends whose breakers opened last stay in: a fault that hits all of them is not theirs. */
+  #spared(all: readonly Backend[], now: number): readonly Backend[] {
+    const ejected = all.filter(
+      ({ assignable, unhealthy, breaker }) => assignable && !unhealthy && !breaker.admits(now),
+    );
+    const most = Math.max(1, Math.floor(all.length * this.#maxEjected));
+    if (ejected.length <= most) return [];
+    return ejected.sort((a, b) => a.breaker.openedAt - b.breaker.openedAt).slice(most);
+  }
+
   #selects(backend: Backend): boolean {
     const { source, labels } = backend.spec;
     return this.#from.has(source) && this.#where.every(([label, value]) => labels[label] === value);
   }
+}
+
+function allAvailable(backends: readonly Backend[], now: number): boolean {
+  for (const backend of backends) if (!backend.available(now)) return false;
+  return true;
 }
 
 function sameItems<T>(a: readonly T[], b: readonly T[]): boolean {

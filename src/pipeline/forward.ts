@@ -1,78 +1,140 @@
 import type { Backend } from '../backends/backend.ts';
 import type { BackendRegistry } from '../backends/registry.ts';
 import type { Secret } from '../config/config.ts';
-import { type ErrorCode, RouterError } from '../errors.ts';
+import { RouterError } from '../errors.ts';
 import { ClientWriter } from '../proxy/client-writer.ts';
-import type { AttemptResult, FailureReason, HeldAnswer } from '../proxy/relay.ts';
+import type { AttemptResult } from '../proxy/relay.ts';
 import { Attempt } from './attempt.ts';
+import { type Chooser, choose } from './choose.ts';
+import { conclude, failure } from './conclude.ts';
+import type { BackendNews } from './learn.ts';
 import type { Route } from './route.ts';
-import type { Flag, RoutedRequest } from './routed-request.ts';
+import type { RoutedRequest } from './routed-request.ts';
 import type { Telemetry } from './telemetry.ts';
+import { Judge, type Verdict } from './verdict.ts';
 
 /** What forwarding needs of the process. */
-export interface Forwarding {
+export interface Forwarding extends Chooser, BackendNews {
   readonly registry: BackendRegistry;
   readonly telemetry: Telemetry;
-  /** Monotonic ms. */
-  readonly now: () => number;
-  readonly random: () => number;
   readonly resolveSecret: (secret: Secret) => string | undefined;
   /** Every attempt that runs, for time-outs and the drain. */
   readonly running: Set<Attempt>;
 }
 
-/** A 500 may be a dying engine or a request that kills engines: it gets one more chance, not two. */
-const RETRIES_OF_500 = 1;
-/** Two engines that died with the same request are enough (vLLM 0.32: one transcription ended the process). */
-const MAX_DEATHS = 2;
-
 /**
- * Picks a backend, makes the attempt, and asks again without the backends already tried as long as nothing has reached the client.
- * Ends with an answer sent, or throws the error that the client gets.
+ * Picks a backend, makes the attempt, and asks again without the backends already tried as long as nothing has reached the client;
+ * then the route's fallbacks. Ends with an answer sent, or throws the error that the client gets.
  */
 export async function forward(routed: RoutedRequest, headerLines: string, deps: Forwarding): Promise<void> {
-  const client = new ClientWriter(routed.response);
-  const tried: Backend[] = [];
-  let deaths = 0;
-  let repeats = 0;
-  let last: AttemptResult | undefined;
+  const forwarding = new RequestForwarding(routed, headerLines, deps);
   const route = routed.route!;
   route.retryBudget.request(deps.now());
-  for (;;) {
-    const backend = pick(routed, route, tried, deps);
-    if (backend === undefined) break;
-    const attempt = new Attempt(routed, backend, deps);
-    last = await run(attempt, client, headerLines, deps);
-    tried.push(backend);
-    if (last.type === 'left' || last.type === 'streamed' || last.type === 'broken') break;
-    if (last.type === 'answered' && !retryable(last.answer, route, repeats)) break;
-    // Nothing was sent where no connection was made: such a failure is free, and all backends may be asked.
-    if (last.type === 'failed' && (last.reason === 'connect_failed' || last.reason === 'connect_timeout')) continue;
-    if (last.type === 'failed') {
-      if (last.reason === 'disconnected' && ++deaths >= MAX_DEATHS) throw failure(routed, 'poison_request');
-      if (last.reason === 'bad_response' || last.reason === 'total_timeout' || last.reason === 'shutdown') break;
-    }
-    const reason = last.type === 'failed' ? last.reason : `status_${last.answer.status}`;
-    const exhausted = repeats >= route.config.retry.attempts;
-    const allowed = !exhausted && route.retryBudget.take(deps.now());
-    deps.telemetry.retried(reason, exhausted ? 'exhausted' : allowed ? 'sent' : 'budget');
-    if (!allowed) break;
-    repeats++;
-    if (repeats > 1) await pause(25 + deps.random() * 225);
-    if (routed.over) break;
+  let over = await forwarding.serve(route);
+  for (const name of route.config.fallback) {
+    if (over || !forwarding.mayFallBack) break;
+    const fallback = routed.snapshot.routesByName.get(name);
+    if (fallback !== undefined) over = await forwarding.serve(fallback);
   }
-  conclude(routed, client, last);
+  forwarding.conclude();
 }
 
-function pick(routed: RoutedRequest, route: Route, tried: readonly Backend[], deps: Forwarding): Backend | undefined {
-  const now = deps.now();
-  if (routed.pinned !== undefined) {
-    return tried.length === 0 && routed.pinned.available(now) ? routed.pinned : undefined;
+/** One request on its way through attempts and routes. */
+class RequestForwarding {
+  readonly #routed: RoutedRequest;
+  readonly #headerLines: string;
+  readonly #deps: Forwarding;
+  readonly #client: ClientWriter;
+  readonly #tried: Backend[] = [];
+  readonly #judge: Judge;
+  #last: AttemptResult | undefined;
+  /** Why no attempt was made at all. */
+  #refused: RouterError | undefined;
+  /** Further attempts that had a price. */
+  #repeats = 0;
+
+  constructor(routed: RoutedRequest, headerLines: string, deps: Forwarding) {
+    this.#routed = routed;
+    this.#headerLines = headerLines;
+    this.#deps = deps;
+    this.#client = new ClientWriter(routed.response);
+    this.#judge = new Judge(routed.route!.config.retry.statuses);
   }
-  const candidates = route.candidates.available(routed.model, tried, now);
-  if (candidates.length === 0) return undefined;
-  routed.firstCandidates ??= candidates;
-  return route.algorithm.pick(candidates, routed, routed.firstCandidates) as Backend | undefined;
+
+  /** Tries the route's backends. True when the result is final, false when another route may try. */
+  async serve(route: Route): Promise<boolean> {
+    const routed = this.#routed;
+    const deps = this.#deps;
+    routed.firstCandidates = undefined;
+    let reason = '';
+    for (;;) {
+      // With an answer in hand, backends that are believed to be down are not asked.
+      const panic = this.#last?.type !== 'answered';
+      const chosen = choose(routed, route, this.#tried, panic, deps);
+      const backend = chosen === 'full' ? await this.#queue(route, panic) : chosen;
+      if (chosen === 'full' && backend !== undefined) deps.admission.claim(backend);
+      if (routed.over) {
+        this.#last = { type: 'left' };
+        return true;
+      }
+      if (reason !== '') deps.telemetry.retried(reason, backend === undefined ? 'no-candidate' : 'sent');
+      if (backend === undefined) return false;
+      this.#tried.push(backend);
+      const result = await run(new Attempt(routed, route, backend, deps), this.#client, this.#headerLines, deps);
+      this.#last = result;
+      const verdict = this.#judge.verdict(result, backend.spec.apiKey !== undefined);
+      if (verdict === 'final') return true;
+      if (verdict === 'poison') throw failure(routed, 'poison_request');
+      reason = reasonOf(result);
+      if (!this.#mayRepeat(route, verdict, reason)) return false;
+      // The first repetition comes at once, for the sake of the client; later ones must not add to a storm.
+      if (this.#repeats > 1) await pause(25 + deps.random() * 225);
+    }
+  }
+
+  /** What the client did wrong, another route's backends would not like better. */
+  get mayFallBack(): boolean {
+    if (this.#routed.pinned !== undefined) return false;
+    if (this.#last?.type !== 'answered') return true;
+    const { status } = this.#last.answer;
+    return status >= 500 || status === 401 || status === 403;
+  }
+
+  conclude(): void {
+    if (this.#last === undefined && this.#refused !== undefined) throw this.#refused;
+    conclude(this.#routed, this.#client, this.#last, this.#tried.at(-1));
+  }
+
+  /** All that could serve have all they may have. */
+  async #queue(route: Route, panic: boolean): Promise<Backend | undefined> {
+    // What a backend has said already is worth more than a place in a queue.
+    if (this.#last?.type === 'answered') return undefined;
+    try {
+      return await this.#deps.admission.wait(this.#routed, route, () => {
+        const next = choose(this.#routed, route, this.#tried, panic, this.#deps);
+        return next === 'full' ? undefined : next;
+      });
+    } catch (error) {
+      if (!(error instanceof RouterError)) throw error;
+      this.#refused = error;
+      return undefined;
+    }
+  }
+
+  #mayRepeat(route: Route, verdict: Verdict, reason: string): boolean {
+    if (verdict === 'free') return true;
+    const { telemetry, now } = this.#deps;
+    if (this.#repeats >= route.config.retry.attempts) {
+      telemetry.retried(reason, 'exhausted');
+      return false;
+    }
+    if (verdict === 'budget' && !route.retryBudget.take(now())) {
+      telemetry.retried(reason, 'budget');
+      return false;
+    }
+    this.#repeats++;
+    return true;
+  }
 }
 
 async function run(
@@ -95,93 +157,10 @@ async function run(
   }
 }
 
-function retryable(answer: HeldAnswer, route: Route, repeats: number): boolean {
-  if (answer.status === 500) return repeats < RETRIES_OF_500;
-  // A full engine says so with 429, or with 503 of type "Service Unavailable": another may have room.
-  if (answer.status === 429) return true;
-  return answer.status >= 500 && route.config.retry.statuses.includes(answer.status);
+function reasonOf(result: AttemptResult): string {
+  if (result.type === 'answered') return `status_${result.answer.status}`;
+  return result.type === 'failed' ? result.reason : '';
 }
-
-/** Sends the last answer, or throws what the client is told instead. */
-function conclude(routed: RoutedRequest, client: ClientWriter, last: AttemptResult | undefined): void {
-  switch (last?.type) {
-    case undefined:
-      throw unavailable(routed);
-    case 'answered':
-      sendAnswer(routed, client, last.answer);
-      return;
-    case 'streamed':
-      return;
-    case 'left':
-      routed.flag = 'DC';
-      return;
-    case 'broken':
-      routed.flag = FLAGS[last.reason];
-      routed.error = last.reason;
-      routed.cut = true;
-      return;
-    case 'failed':
-      routed.flag = FLAGS[last.reason];
-      throw failure(routed, CODES[last.reason]);
-  }
-}
-
-function sendAnswer(routed: RoutedRequest, client: ClientWriter, answer: HeldAnswer): void {
-  const { status, headers, body } = answer;
-  const keyRefused = status === 401 || status === 403;
-  if (keyRefused && routed.backend!.spec.apiKey !== undefined) throw failure(routed, 'backend_auth_failed');
-  if (answer.retryAfter === undefined && (status === 503 || status === 429)) headers.list.push('retry-after', '1');
-  else if (answer.retryAfter !== undefined) limitRetryAfter(headers.list);
-  routed.bytes += body.length;
-  client.sendWhole(status, headers, body);
-}
-
-/** Official SDKs sleep for as long as they are told; five minutes of that is an outage. */
-function limitRetryAfter(list: string[]): void {
-  for (let index = 0; index < list.length; index += 2) {
-    if (list[index]!.toLowerCase() === 'retry-after' && !(Number(list[index + 1]) <= 5)) list[index + 1] = '5';
-  }
-}
-
-/** Nobody could be asked at all. */
-function unavailable(routed: RoutedRequest): RouterError {
-  const known = routed.route!.candidates.all(routed.model).length > 0 || routed.modelSeen;
-  routed.flag = known ? 'UH' : 'NR';
-  return new RouterError(known ? 'model_unavailable' : 'model_not_found', { model: routed.askedModel });
-}
-
-function failure(routed: RoutedRequest, code: ErrorCode): RouterError {
-  routed.error = code;
-  return new RouterError(code, { model: routed.askedModel });
-}
-
-const CODES: Readonly<Record<FailureReason, ErrorCode>> = {
-  connect_failed: 'backend_unavailable',
-  connect_timeout: 'backend_unavailable',
-  disconnected: 'backend_disconnected',
-  truncated: 'backend_disconnected',
-  moved: 'backend_disconnected',
-  bad_response: 'bad_upstream_response',
-  first_byte_timeout: 'upstream_timeout',
-  idle_timeout: 'upstream_timeout',
-  total_timeout: 'upstream_timeout',
-  incomplete_stream: 'incomplete_stream',
-  shutdown: 'server_shutting_down',
-};
-
-const FLAGS: Readonly<Record<FailureReason, Flag>> = {
-  connect_failed: 'UF',
-  connect_timeout: 'UF',
-  disconnected: 'UC',
-  truncated: 'UC',
-  moved: 'UC',
-  bad_response: 'UPE',
-  first_byte_timeout: 'UT',
-  idle_timeout: 'SI',
-  total_timeout: 'UT',
-  incomplete_stream: 'UC',
-  shutdown: 'OM',
-};
 
 function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));

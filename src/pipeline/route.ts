@@ -21,7 +21,7 @@ export class Route {
     this.config = config;
     this.algorithm = algorithm;
     this.retryBudget = retryBudget;
-    this.candidates = new Candidates(registry, config.backends);
+    this.candidates = new Candidates(registry, config.backends, config.circuitBreaker.maxEjected);
     this.#matchesModel = nameMatcher(config.match.models);
     this.#headers = Object.entries(config.match.headers).map(([name, value]) => [name, nameMatcher([value])]);
   }

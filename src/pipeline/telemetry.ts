@@ -7,9 +7,9 @@ import type { RoutedRequest } from './routed-request.ts';
 export interface Telemetry {
   /** The request's model is known, and its route where it has one. Each is followed by one `finished`. */
   arrived(routed: RoutedRequest): void;
-  attempt(server: string, model: string, now: number): AttemptTelemetry;
+  attempt(server: string, model: string, now: number, route: string): AttemptTelemetry;
   /** One more attempt, or the decision against it. */
-  retried(reason: string, result: 'sent' | 'budget' | 'exhausted'): void;
+  retried(reason: string, result: 'sent' | 'budget' | 'exhausted' | 'no-candidate'): void;
   /** The client's answer, or what was left of it, is over. */
   finished(routed: RoutedRequest, status: number): void;
   /** A request refused before it was anybody's. */

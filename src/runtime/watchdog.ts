@@ -4,8 +4,8 @@ import type { Attempt } from '../pipeline/attempt.ts';
 const INTERVAL = 100;
 
 /**
- * Ends attempts that take too long: no first byte, silence in a stream, too long in all. A time of 0 is no limit. The first byte
- * of an answer that is no stream comes with its end, so only `total` limits those.
+ * Ends attempts that take too long: no first byte, silence behind it, too long in all. A time of 0 is no limit. The first byte
+ * of an answer that is no stream comes with its end, so only `total` limits the wait for those.
  */
 export function startWatchdog(running: ReadonlySet<Attempt>, now: () => number): { stop(): void } {
   const timer = setInterval(() => check(running, now()), INTERVAL);
@@ -16,11 +16,15 @@ export function startWatchdog(running: ReadonlySet<Attempt>, now: () => number):
 function check(running: ReadonlySet<Attempt>, now: number): void {
   for (const attempt of running) {
     const { routed } = attempt;
-    const { firstByte, idle, total } = routed.route!.config.timeouts;
+    const { firstByte, idle, total } = attempt.route.config.timeouts;
     if (total > 0 && now - routed.startedAt >= total) attempt.fail('total_timeout');
-    else if (attempt.streaming) {
-      if (idle > 0 && now - attempt.lastByteAt >= idle && !attempt.paused) attempt.fail('idle_timeout');
-    } else if (firstByte > 0 && routed.stream && now - attempt.startedAt >= firstByte)
+    else if (!attempt.awaitsFirstByte) {
+      if (idle === 0 || now - attempt.lastByteAt < idle) continue;
+      // The backend is silent, or a client has not read for as long: it holds buffers and a place at an engine.
+      if (attempt.paused) attempt.dropClient();
+      else attempt.fail('idle_timeout');
+    } else if (firstByte > 0 && routed.stream && now - attempt.startedAt >= firstByte) {
       attempt.fail('first_byte_timeout');
+    }
   }
 }

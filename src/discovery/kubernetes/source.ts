@@ -167,6 +167,7 @@ export function createKubernetesSource(config: KubernetesSourceConfig, deps: Kub
       await Promise.all(loops);
       await access.close();
     },
+    probe: (id) => prober.probeNow(id),
     status() {
       const contacts = scopes.map((scope) => scope.lastContact);
       const known = contacts.every((at) => at !== undefined);

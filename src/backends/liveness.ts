@@ -1,0 +1,145 @@
+import type { Backend, RunningAttempt } from './backend.ts';
+
+/** ms without a byte after which a backend that refuses connections, and requests at it, count as dead. */
+const SILENT = 2_000;
+/** ms without a byte after which a backend with waiting requests is looked at. */
+const SUSPICIOUS = 500;
+/** ms that a suspect has to answer a health check. */
+const PATIENCE = 1_000;
+/** A suspect that answers is looked at again after twice as long, up to this; ms. */
+const MAX_PAUSE = 10_000;
+/** How much slower than the slowest of the others a stream may begin, and the least that counts as slow; ms. */
+const SLOWER = 4;
+const SLOW = 2_000;
+/** So many of the others' answers make a comparison. */
+const ENOUGH = 3;
+
+export interface LivenessDeps {
+  /** Monotonic ms. */
+  readonly now: () => number;
+  readonly connect: (backend: Backend, timeout: number) => Promise<boolean>;
+  /** Resolves to whether its health path answers. */
+  readonly healthy: (backend: Backend, timeout: number) => Promise<boolean>;
+  /** Others that could take the model's requests now. */
+  readonly others: (backend: Backend, model: string) => readonly Backend[];
+  /** Takes the backend out; its breaker lets single requests try it again. */
+  readonly eject: (backend: Backend, reason: string) => void;
+}
+
+/**
+ * Notices backends that are gone but do not say so, and moves their requests (engines.md, findings 4 and 6).
+ *
+ * - vLLM's SIGTERM closes the listener and leaves live requests hanging without a byte or a FIN: refused connects and silence mean dead.
+ * - A stopped process accepts and never answers: silence while requests wait, and no answer to a health check, while another backend
+ *   answers.
+ * - A paused one answers health checks and begins no stream: silence for much longer than the others need for such requests.
+ *
+ * An answer that is no stream may take any time, so one that is waited for at a backend that answers health checks is left alone.
+ */
+export class Liveness {
+  readonly #deps: LivenessDeps;
+  readonly #unreachable = new Set<Backend>();
+  readonly #suspects = new Map<Backend, { at: number; pause: number; busy: boolean }>();
+
+  constructor(deps: LivenessDeps) {
+    this.#deps = deps;
+  }
+
+  /** A connect to it has failed: begins to find out whether its running requests are dead, too. */
+  unreachable(backend: Backend): void {
+    if (backend.attempts.size === 0 || this.#unreachable.has(backend)) return;
+    this.#unreachable.add(backend);
+    void this.#confirm(backend).finally(() => this.#unreachable.delete(backend));
+  }
+
+  /** To be called several times a second for every backend. */
+  look(backend: Backend): void {
+    const now = this.#deps.now();
+    const waiting = firstWaiting(backend);
+    const silentSince = waiting && Math.max(lastByte(backend), waiting.startedAt);
+    if (waiting === undefined || now - silentSince! < SUSPICIOUS) {
+      this.#suspects.delete(backend);
+      return;
+    }
+    const suspect = this.#suspects.get(backend) ?? { at: 0, pause: SUSPICIOUS, busy: false };
+    this.#suspects.set(backend, suspect);
+    if (this.#stuck(backend, silentSince!, now)) {
+      this.#move(backend, silentSince!, 'it begins no stream while others do', true);
+      return;
+    }
+    if (suspect.busy || now < suspect.at) return;
+    const others = this.#deps.others(backend, waiting.model);
+    if (others.length === 0) return;
+    suspect.busy = true;
+    suspect.at = now + suspect.pause;
+    suspect.pause = Math.min(suspect.pause * 2, MAX_PAUSE);
+    void this.#examine(backend, others, silentSince!).finally(() => {
+      suspect.busy = false;
+    });
+  }
+
+  /** Connects until somebody answers or nothing runs there any more; after a while what is silent is given up. */
+  async #confirm(backend: Backend): Promise<void> {
+    const { now, connect } = this.#deps;
+    const since = now();
+    while (backend.attempts.size > 0) {
+      if (await connect(backend, PATIENCE)) return;
+      if (now() - since >= SILENT) this.#move(backend, now() - SILENT, 'it refuses connections and is silent', false);
+      await new Promise((resolve) => setTimeout(resolve, 250).unref());
+    }
+  }
+
+  async #examine(backend: Backend, others: readonly Backend[], silentSince: number): Promise<void> {
+    const { healthy, now } = this.#deps;
+    const started = now();
+    // If no other answers either, it is the network, or this process itself was held up.
+    const [alive, ...comparison] = await Promise.all([
+      healthy(backend, PATIENCE),
+      ...others.slice(0, 3).map(async (other) => (await healthy(other, PATIENCE)) || lastByte(other) >= started),
+    ]);
+    if (alive || !comparison.includes(true) || lastByte(backend) > silentSince) return;
+    this.#move(backend, silentSince, 'it accepts requests and answers nothing, not even a health check', true);
+  }
+
+  #stuck(backend: Backend, silentSince: number, now: number): boolean {
+    for (const attempt of backend.attempts) {
+      if (!attempt.awaitsFirstByte || !attempt.stream || attempt.startedAt < silentSince) continue;
+      let count = 0;
+      let slowest = 0;
+      for (const other of this.#deps.others(backend, attempt.model)) {
+        const pace = other.paces.since(attempt.startedAt, attempt);
+        count += pace.count;
+        slowest = Math.max(slowest, pace.slowest);
+      }
+      // The oldest says it: younger ones have waited for less.
+      return count >= ENOUGH && now - attempt.startedAt > Math.max(SLOW, SLOWER * slowest);
+    }
+    return false;
+  }
+
+  /** Gives up what has been silent since then; `waitingOnly`: streams that have begun are left to their own time-out. */
+  #move(backend: Backend, silentSince: number, reason: string, waitingOnly: boolean): void {
+    this.#suspects.delete(backend);
+    const silent = [...backend.attempts].filter((attempt) => {
+      if (waitingOnly) return attempt.awaitsFirstByte;
+      return Math.max(attempt.startedAt, attempt.lastByteAt) <= silentSince;
+    });
+    if (silent.length === 0) return;
+    this.#deps.eject(backend, reason);
+    for (const attempt of silent) attempt.fail('moved');
+  }
+}
+
+/** The oldest: attempts stand in the order of their start. */
+function firstWaiting(backend: Backend): RunningAttempt | undefined {
+  for (const attempt of backend.attempts) if (attempt.awaitsFirstByte) return attempt;
+  return undefined;
+}
+
+function lastByte(backend: Backend): number {
+  let last = backend.lastByteAt;
+  for (const attempt of backend.attempts) {
+    if (!attempt.awaitsFirstByte && attempt.lastByteAt > last) last = attempt.lastByteAt;
+  }
+  return last;
+}

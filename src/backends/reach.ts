@@ -1,0 +1,44 @@
+import http from 'node:http';
+import https from 'node:https';
+import { connect } from 'node:net';
+import got from 'got';
+
+// A check on a connection that stood already would not see that nobody listens any more.
+const agent = { http: new http.Agent({ keepAlive: false }), https: new https.Agent({ keepAlive: false }) };
+
+/** Whether somebody accepts connections there within `timeout` ms. Never rejects. */
+export function canConnect(url: string, timeout: number): Promise<boolean> {
+  const { hostname, port, protocol } = new URL(url);
+  return new Promise((resolve) => {
+    const socket = connect({
+      host: hostname.replace(/^\[|\]$/g, ''),
+      port: port === '' ? (protocol === 'https:' ? 443 : 80) : Number(port),
+    });
+    const finish = (reached: boolean) => {
+      socket.destroy();
+      resolve(reached);
+    };
+    socket.setTimeout(timeout, () => finish(false));
+    socket.once('connect', () => finish(true));
+    socket.once('error', () => finish(false));
+  });
+}
+
+/** Resolves when `url` answers 2xx or 3xx within `timeout` ms; rejects with what is wrong. */
+export async function checkHealth(
+  url: string,
+  timeout: number,
+  authorization?: string,
+  signal?: AbortSignal,
+): Promise<void> {
+  const { statusCode } = await got(url, {
+    agent,
+    followRedirect: false,
+    retry: { limit: 0 },
+    throwHttpErrors: false,
+    timeout: { request: timeout },
+    ...(authorization !== undefined && { headers: { authorization } }),
+    ...(signal && { signal }),
+  });
+  if (statusCode < 200 || statusCode >= 400) throw new Error(`status ${statusCode}`);
+}

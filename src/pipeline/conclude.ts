@@ -1,0 +1,94 @@
+import type { Backend } from '../backends/backend.ts';
+import { type ErrorCode, RouterError } from '../errors.ts';
+import type { ClientWriter } from '../proxy/client-writer.ts';
+import type { AttemptResult, FailureReason, HeldAnswer } from '../proxy/relay.ts';
+import type { Flag, RoutedRequest } from './routed-request.ts';
+import { isWrongKind } from './verdict.ts';
+
+/** Sends the last answer, or throws what the client is told instead. `backend` made it. */
+export function conclude(
+  routed: RoutedRequest,
+  client: ClientWriter,
+  last: AttemptResult | undefined,
+  backend: Backend | undefined,
+): void {
+  switch (last?.type) {
+    case undefined:
+      throw unavailable(routed);
+    case 'answered':
+      sendAnswer(routed, client, last.answer, backend!);
+      return;
+    case 'streamed':
+      return;
+    case 'left':
+      routed.flag = 'DC';
+      return;
+    case 'broken':
+      routed.flag = FLAGS[last.reason];
+      routed.error = last.reason;
+      routed.cut = true;
+      return;
+    case 'failed':
+      routed.flag = FLAGS[last.reason];
+      throw failure(routed, CODES[last.reason]);
+  }
+}
+
+export function failure(routed: RoutedRequest, code: ErrorCode): RouterError {
+  routed.error = code;
+  return new RouterError(code, { model: routed.askedModel, path: routed.path });
+}
+
+/** Nobody could be asked at all. */
+function unavailable(routed: RoutedRequest): RouterError {
+  const known = routed.route!.candidates.all(routed.model).length > 0 || routed.modelSeen;
+  routed.flag = known ? 'UH' : 'NR';
+  return failure(routed, known ? 'model_unavailable' : 'model_not_found');
+}
+
+function sendAnswer(routed: RoutedRequest, client: ClientWriter, answer: HeldAnswer, backend: Backend): void {
+  const { status, headers, body } = answer;
+  const keyRefused = status === 401 || status === 403;
+  if (keyRefused && backend.spec.apiKey !== undefined) throw failure(routed, 'backend_auth_failed');
+  // SDKs show `{"detail":"Not Found"}` as "404 status code (no body)".
+  if (isWrongKind(answer)) throw failure(routed, 'endpoint_not_served');
+  if (answer.retryAfter === undefined && (status === 503 || status === 429)) headers.list.push('retry-after', '1');
+  else if (answer.retryAfter !== undefined) limitRetryAfter(headers.list);
+  routed.bytes += body.length;
+  client.sendWhole(status, headers, body);
+}
+
+/** Official SDKs sleep for as long as they are told; five minutes of that is an outage. */
+function limitRetryAfter(list: string[]): void {
+  for (let index = 0; index < list.length; index += 2) {
+    if (list[index]!.toLowerCase() === 'retry-after' && !(Number(list[index + 1]) <= 5)) list[index + 1] = '5';
+  }
+}
+
+const CODES: Readonly<Record<FailureReason, ErrorCode>> = {
+  connect_failed: 'backend_unavailable',
+  connect_timeout: 'backend_unavailable',
+  disconnected: 'backend_disconnected',
+  truncated: 'backend_disconnected',
+  moved: 'backend_disconnected',
+  bad_response: 'bad_upstream_response',
+  first_byte_timeout: 'upstream_timeout',
+  idle_timeout: 'upstream_timeout',
+  total_timeout: 'upstream_timeout',
+  incomplete_stream: 'incomplete_stream',
+  shutdown: 'server_shutting_down',
+};
+
+const FLAGS: Readonly<Record<FailureReason, Flag>> = {
+  connect_failed: 'UF',
+  connect_timeout: 'UF',
+  disconnected: 'UC',
+  truncated: 'UC',
+  moved: 'UC',
+  bad_response: 'UPE',
+  first_byte_timeout: 'UT',
+  idle_timeout: 'SI',
+  total_timeout: 'UT',
+  incomplete_stream: 'UC',
+  shutdown: 'OM',
+};

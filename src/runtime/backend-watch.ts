@@ -1,0 +1,145 @@
+import type { Backend } from '../backends/backend.ts';
+import { HealthChecks, type HealthTarget } from '../backends/health.ts';
+import { Liveness } from '../backends/liveness.ts';
+import { canConnect, checkHealth } from '../backends/reach.ts';
+import type { BackendRegistry } from '../backends/registry.ts';
+import type { RouteConfig, Secret } from '../config/config.ts';
+import type { Log } from '../log.ts';
+import type { Admission } from '../pipeline/admit.ts';
+import type { BackendNews } from '../pipeline/learn.ts';
+import type { Snapshot } from '../pipeline/snapshot.ts';
+
+/** ms between two looks at all backends. */
+const INTERVAL = 100;
+/** ms between two questions for a backend's models because of what clients asked of it. */
+const ASK_AGAIN = 5_000;
+
+export interface BackendWatchDeps {
+  readonly registry: BackendRegistry;
+  readonly admission: Admission;
+  readonly snapshot: () => Snapshot | undefined;
+  readonly resolveSecret: (secret: Secret) => string | undefined;
+  /** Has the source of a backend ask it for its models. */
+  readonly probeModels: (backend: Backend) => void;
+  /** Monotonic ms. */
+  readonly now: () => number;
+  readonly random: () => number;
+  readonly log: Log;
+}
+
+/** Watches over the backends in use: active health checks, liveness, and what requests learn of them on the way. */
+export class BackendWatch implements BackendNews {
+  readonly #deps: BackendWatchDeps;
+  readonly #health: HealthChecks;
+  readonly #liveness: Liveness;
+  readonly #timer: NodeJS.Timeout;
+  /** The policies of the first route that uses a backend. */
+  #policies = new Map<string, RouteConfig>();
+  readonly #askedAt = new WeakMap<Backend, number>();
+  #seen: { snapshot: Snapshot; generation: number } | undefined;
+
+  constructor(deps: BackendWatchDeps) {
+    const { registry, now, random, log } = deps;
+    this.#deps = deps;
+    this.#health = new HealthChecks({
+      random,
+      onChange: (id, healthy, error) => {
+        const backend = registry.get(id);
+        if (backend === undefined) return;
+        backend.setHealthy(healthy, now());
+        if (healthy) log.info({ backend: backend.spec.name }, 'backend is healthy again');
+        else log.warn({ backend: backend.spec.name, err: error }, 'backend is unhealthy');
+      },
+      onFailure: (id) => {
+        const backend = registry.get(id);
+        if (backend !== undefined) this.#liveness.unreachable(backend);
+      },
+    });
+    this.#liveness = new Liveness({
+      now,
+      connect: (backend, timeout) => canConnect(backend.url, timeout),
+      healthy: (backend, timeout) => this.#isHealthy(backend, timeout),
+      others: (backend, model) => {
+        const at = now();
+        return registry.backends.filter((other) => other !== backend && other.serves(model) && other.available(at));
+      },
+      eject: (backend, reason) => {
+        const policy = this.#policies.get(backend.id);
+        if (policy !== undefined) backend.breaker.trip(now(), policy.circuitBreaker);
+        log.warn({ backend: backend.spec.name, requests: backend.attempts.size }, `backend is given up: ${reason}`);
+      },
+    });
+    this.#timer = setInterval(() => this.#look(), INTERVAL);
+    this.#timer.unref();
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+    this.#health.stop();
+  }
+
+  warn(backend: Backend, message: string): void {
+    this.#deps.log.error({ backend: backend.spec.name }, message);
+  }
+
+  modelLost(backend: Backend): void {
+    const now = this.#deps.now();
+    if (now - (this.#askedAt.get(backend) ?? Number.NEGATIVE_INFINITY) < ASK_AGAIN) return;
+    this.#askedAt.set(backend, now);
+    this.#deps.probeModels(backend);
+  }
+
+  unreachable(backend: Backend): void {
+    this.#liveness.unreachable(backend);
+  }
+
+  #look(): void {
+    this.#follow();
+    for (const backend of this.#deps.registry.all()) if (backend.attempts.size > 0) this.#liveness.look(backend);
+    // Backends come back without any request of theirs ending.
+    this.#deps.admission.poke();
+  }
+
+  /** Takes over changes of the config and of the backends. */
+  #follow(): void {
+    const snapshot = this.#deps.snapshot();
+    const { generation } = this.#deps.registry;
+    if (snapshot === undefined) return;
+    if (this.#seen?.snapshot === snapshot && this.#seen.generation === generation) return;
+    this.#seen = { snapshot, generation };
+    const policies = new Map<string, RouteConfig>();
+    const checked = new Map<string, HealthTarget>();
+    for (const { config, candidates } of snapshot.routes) {
+      for (const backend of candidates.members()) {
+        if (!policies.has(backend.id)) policies.set(backend.id, config);
+        const known = checked.get(backend.id);
+        const { interval } = config.health;
+        // Routes that share a backend share its checks: the most frequent ones.
+        if (interval === 0 || (known !== undefined && known.config.interval <= interval)) continue;
+        checked.set(backend.id, {
+          id: backend.id,
+          url: backend.url,
+          config: config.health,
+          authorization: () => this.#authorization(backend)!,
+        });
+      }
+    }
+    this.#policies = policies;
+    this.#health.set(checked.values());
+  }
+
+  async #isHealthy(backend: Backend, timeout: number): Promise<boolean> {
+    const path = this.#policies.get(backend.id)?.health.path ?? '/health';
+    try {
+      await checkHealth(backend.url + path, timeout, this.#authorization(backend));
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  #authorization({ spec }: Backend): string | undefined {
+    const key = spec.apiKey && this.#deps.resolveSecret(spec.apiKey);
+    return key === undefined ? undefined : `Bearer ${key}`;
+  }
+}
