@@ -56,15 +56,19 @@ async function main(): Promise<number> {
     seconds,
     dir,
   };
-  const all = await rounds(harness, contestants, options);
+  const { all, failures } = await rounds(harness, contestants, options);
   await engines.program.stop();
 
-  if (options.profile) return printProfiles(dir, all);
+  if (options.profile) return failures.length > 0 ? 1 : printProfiles(dir, all);
   const verdicts = options.contestants.includes('ours') ? judge(all) : [];
   process.stdout.write(`\n${header(contestants, options)}\n\n${report(all, verdicts)}`);
   mkdirSync(dirname(options.out), { recursive: true });
   writeFileSync(options.out, `${JSON.stringify({ options, verdicts, measurements: all }, null, 2)}\n`);
   process.stdout.write(`\nraw figures: ${options.out}\n`);
+  if (failures.length > 0) {
+    process.stdout.write(`\nnot measured:\n${failures.join('\n')}\n`);
+    return 1;
+  }
   return options.gate && verdicts.some((v) => v.result === 'FAIL') ? 1 : 0;
 }
 
@@ -80,19 +84,28 @@ function contestant(name: ContestantName, options: Options): Contestant {
 }
 
 /** A B C A B C …: neighbours in time are what is compared, since the machine's speed drifts. */
-async function rounds(harness: Harness, contestants: readonly Contestant[], options: Options): Promise<Measurement[]> {
+async function rounds(harness: Harness, contestants: readonly Contestant[], options: Options) {
   const all: Measurement[] = [];
+  const failures: string[] = [];
   for (let round = 1; round <= options.rounds; round++) {
     for (const scenario of options.scenarios.map((name) => scenarios[name])) {
       for (const one of contestants) {
-        const m = await measure(harness, one, scenario, round);
-        all.push(m);
-        const cpu = m.cpuPerUnit === null ? '' : `, ${m.cpuPerUnit.toFixed(1)} µs per ${scenario.unit}`;
-        process.stderr.write(`round ${round} (${scenario.name}) ${one.name}${cpu}, ${m.load.errors} errors\n`);
+        let outcome: string;
+        try {
+          const m = await measure(harness, one, scenario, round);
+          all.push(m);
+          const cpu = m.cpuPerUnit === null ? '' : `${m.cpuPerUnit.toFixed(1)} µs per ${scenario.unit}, `;
+          outcome = `${cpu}${m.load.errors} errors`;
+        } catch (error) {
+          // One that does not start costs its own figures, not those of the others.
+          outcome = (error as Error).message;
+          failures.push(`round ${round}, ${outcome}`);
+        }
+        process.stderr.write(`round ${round} (${scenario.name}) ${one.name}: ${outcome}\n`);
       }
     }
   }
-  return all;
+  return { all, failures };
 }
 
 function header(contestants: readonly Contestant[], { rounds: count, seconds, proxyCore, loadCore }: Options): string {
@@ -125,5 +138,6 @@ try {
   process.exitCode = await main();
 } catch (error) {
   process.stderr.write(`${(error as Error).message}\n`);
-  process.exitCode = 1;
+  // What is still running is ended by the exit.
+  process.exit(1);
 }

@@ -11,24 +11,30 @@ function fromPyPi(
   name: 'rust-router' | 'sglang-router',
   pkg: string,
   about: string,
-  args: readonly string[],
+  module: readonly string[],
 ): Contestant {
-  const program = join(venv, 'bin', pkg);
+  // Not the scripts in bin/: they name the folder in which the environment was made, and a checkout may have moved.
+  const python = join(venv, 'bin/python3');
   return {
     name,
     about,
     // They send typed JSON of their own making, other bytes than the client's.
     loadFlags: ['-rewrites'],
     prepare() {
-      if (existsSync(program)) return;
-      const python = which('python3');
-      if (!python) throw new Error(`${pkg} needs Python 3 with venv: apt-get install python3-venv`);
-      mkdirSync(cacheDir, { recursive: true });
-      if (!existsSync(join(venv, 'bin/pip'))) runOnce(python, ['-m', 'venv', venv]);
-      runOnce(join(venv, 'bin/pip'), ['install', '--quiet', pkg]);
+      if (!existsSync(python)) {
+        const system = which('python3');
+        if (!system) throw new Error(`${pkg} needs Python 3 with venv: apt-get install python3-venv`);
+        mkdirSync(cacheDir, { recursive: true });
+        runOnce(system, ['-m', 'venv', venv]);
+      }
+      try {
+        runOnce(python, ['-c', `import ${pkg.replace('-', '_')}`]);
+      } catch {
+        runOnce(python, ['-m', 'pip', 'install', '--quiet', pkg]);
+      }
     },
     start({ engines, port, sparePort, core, dir }) {
-      const command = [program, ...args, '--host', '127.0.0.1', '--port', `${port}`, '--policy', 'round_robin'];
+      const command = [python, '-m', ...module, '--host', '127.0.0.1', '--port', `${port}`, '--policy', 'round_robin'];
       command.push('--prometheus-host', '127.0.0.1', '--prometheus-port', `${sparePort}`);
       command.push('--worker-urls', ...engines.map((authority) => `http://${authority}`));
       return start({ name, core, command, dir });
@@ -36,10 +42,10 @@ function fromPyPi(
   };
 }
 
-export const rustRouter = fromPyPi(
-  'rust-router',
-  'vllm-router',
-  "vLLM's Rust router (PyPI vllm-router), round_robin",
-  [],
-);
-export const sglangRouter = fromPyPi('sglang-router', 'sglang-router', 'PyPI sglang-router, round_robin', ['launch']);
+export const rustRouter = fromPyPi('rust-router', 'vllm-router', "vLLM's Rust router (PyPI vllm-router), round_robin", [
+  'vllm_router.launch_router',
+]);
+export const sglangRouter = fromPyPi('sglang-router', 'sglang-router', 'PyPI sglang-router, round_robin', [
+  'sglang_router',
+  'launch',
+]);
