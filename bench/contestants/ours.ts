@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { start } from '../program.ts';
 import type { Contestant } from './contestant.ts';
@@ -24,8 +24,14 @@ export function ours(config: string, nodeFlags: readonly string[] = []): Contest
         env[`BENCH_ENGINE_${i + 1}`] = authority;
       });
       const flags = nodeFlags.map((flag) => flag.replace('DIR', join(dir, 'profile')));
-      const command = [process.execPath, ...flags, bin, '--config', resolve(config)];
+      const command = [process.execPath, ...shebangFlags(), ...flags, bin, '--config', resolve(config)];
       return start({ name: 'ours', core, command, dir, env });
     },
   };
+}
+
+/** The flags that the program starts Node with when it is started by its name. */
+function shebangFlags(): string[] {
+  const [first = ''] = readFileSync(bin, 'utf8').split('\n', 1);
+  return first.split(' ').filter((word) => word.startsWith('--'));
 }
