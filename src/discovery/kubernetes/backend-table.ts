@@ -29,6 +29,8 @@ interface Entry {
   readonly scope: string;
   /** False while the API does not list it any more but its absence is not believed yet. */
   listed: boolean;
+  /** It holds its address until this one has named its models. */
+  successor: string | undefined;
   cards: readonly ModelCard[];
   /** Failed probes in a row. */
   failures: number;
@@ -50,6 +52,8 @@ export class BackendTable {
   readonly #entries = new Map<string, Entry>();
   /** Scopes (namespaces) whose absence or age makes a failing probe count. */
   readonly #doubted = new Set<string>();
+  /** Whether any entry may have a successor. */
+  #inherited = false;
 
   constructor(options: BackendTableOptions) {
     this.#options = options;
@@ -89,8 +93,6 @@ export class BackendTable {
     }
     const old = entry?.target;
     const anew = old === undefined || old.incarnation !== target.incarnation || old.url !== target.url;
-    // A pod gets its address some time after it was made.
-    if (old?.url !== target.url) this.#dropStale(target);
     if (!entry) {
       const { name, namespace } = target;
       entry = {
@@ -98,6 +100,7 @@ export class BackendTable {
         engineId: uuid5(this.#options.severalNamespaces ? `${name}.${namespace}` : name),
         scope,
         listed: true,
+        successor: undefined,
         cards: [],
         failures: 0,
         settled: false,
@@ -109,6 +112,7 @@ export class BackendTable {
     }
     entry.target = target;
     entry.listed = true;
+    entry.successor = undefined;
     if (anew || isLabelledAsleep(old!) !== isLabelledAsleep(target)) {
       entry.asleep = undefined;
       entry.told = undefined;
@@ -120,6 +124,8 @@ export class BackendTable {
       // Without the right to write the label, only the router knows who sleeps.
       if (same && known.sleeping && !isLabelledAsleep(target)) entry.told = true;
     }
+    // A pod gets its address some time after it was made.
+    if (isServing(target) && !entry.settled) this.#succeed(target);
     if (!isServing(target)) this.#options.unwatch(target.uid);
     else if (anew || !isServing(old!)) this.#options.watch(target, anew);
     else this.#options.probeNow(target.uid);
@@ -131,17 +137,33 @@ export class BackendTable {
     if (!entry) return;
     this.#entries.delete(uid);
     this.#options.unwatch(uid);
+    this.#endPredecessors(uid);
     if (entry.spec) this.#options.changed('now');
   }
 
-  /** A complete list of a scope. */
+  /**
+   * A complete list of a scope. What it lacks goes, but where a new object is on the address of one that is gone (a restored etcd,
+   * whose objects were made again around engines that never stopped), the old one serves until the new one has named its models.
+   */
   replace(scope: string, targets: readonly Target[]): void {
     const present = new Set(targets.map((target) => target.uid));
-    for (const [uid, entry] of this.#entries) if (entry.scope === scope && !present.has(uid)) this.remove(uid);
+    const unsettled = targets.filter((target) => isServing(target) && !this.#entries.get(target.uid)?.settled);
+    const successors = new Map(unsettled.map((target) => [target.url, target.uid]));
+    for (const [uid, entry] of this.#entries) {
+      if (entry.scope !== scope || present.has(uid)) continue;
+      const successor = isServing(entry.target) ? successors.get(entry.target.url) : undefined;
+      if (successor === undefined) {
+        this.remove(uid);
+        continue;
+      }
+      entry.listed = false;
+      entry.successor = successor;
+      this.#inherited = true;
+    }
     for (const target of targets) this.apply(scope, target);
   }
 
-  /** The API says there is nothing left of this scope: kept, and each of them replaced as soon as its address is seen again. */
+  /** The API says there is nothing left of this scope: kept, each until another one serves on its address. */
   unlist(scope: string): void {
     for (const entry of this.#entries.values()) if (entry.scope === scope) entry.listed = false;
   }
@@ -166,6 +188,7 @@ export class BackendTable {
     entry.failures = 0;
     if (cards) entry.cards = cards;
     this.#refresh(entry);
+    this.#endPredecessors(uid);
   }
 
   failed(uid: string): void {
@@ -174,6 +197,7 @@ export class BackendTable {
     entry.settled = true;
     entry.failures++;
     this.#refresh(entry);
+    this.#endPredecessors(uid);
   }
 
   /** What the engine answered to `/is_sleeping`. */
@@ -194,10 +218,21 @@ export class BackendTable {
   }
 
   /** An address seen again belongs to the new object, not to one whose absence is merely not believed yet. */
-  #dropStale(target: Target): void {
-    if (target.url === undefined) return;
-    for (const [uid, other] of this.#entries) {
-      if (!other.listed && other.target.url === target.url) this.remove(uid);
+  #succeed(target: Target): void {
+    for (const other of this.#entries.values()) {
+      if (!other.listed && other.target.url === target.url) {
+        other.successor = target.uid;
+        this.#inherited = true;
+      }
+    }
+  }
+
+  #endPredecessors(uid: string): void {
+    if (!this.#inherited) return;
+    this.#inherited = false;
+    for (const [old, { successor }] of this.#entries) {
+      if (successor === uid) this.remove(old);
+      else if (successor !== undefined) this.#inherited = true;
     }
   }
 

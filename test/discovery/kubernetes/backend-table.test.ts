@@ -133,16 +133,65 @@ test('a list removes what it lacks, in its own scope only', () => {
   assert.equal(shown(), 'b: c: d:');
 });
 
-test('an address seen again belongs to the new object, also when it gets it later', () => {
+test('an address seen again belongs to the new object, once that has answered', () => {
   const { table, shown } = setUp();
   table.apply('ns', target('old', { url: 'http://1' }));
   table.answered('old', m1);
   table.unlist('ns');
-  assert.equal(shown(), 'old:m1');
   table.apply('ns', target('new', { url: undefined, ready: false }));
-  assert.equal(shown(), 'old:m1');
-  table.apply('ns', target('new', { version: '2', url: 'http://1' }));
-  assert.equal(shown(), 'new:');
+  table.apply('ns', target('new', { version: '2', url: 'http://1', ready: false }));
+  table.apply('ns', target('new', { version: '3', url: 'http://1' }));
+  assert.equal(shown(), 'old:m1 new:');
+  table.answered('new', [{ id: 'm2' }]);
+  assert.equal(shown(), 'new:m2');
+});
+
+test('a list with new objects on old addresses leaves no gap', () => {
+  const { table, shown } = setUp();
+  for (const [uid, url] of [
+    ['a', 'http://1'],
+    ['b', 'http://2'],
+    ['c', 'http://3'],
+  ]) {
+    table.apply('ns', target(uid!, { url: url! }));
+    table.answered(uid!, m1);
+  }
+  table.replace('ns', [
+    target('d', { url: 'http://1' }),
+    target('e', { url: 'http://2' }),
+    target('f', { url: 'http://4' }),
+  ]);
+  assert.equal(shown(), 'a:m1 b:m1 d: e: f:');
+  table.answered('d', m1);
+  assert.equal(shown(), 'b:m1 d:m1 e: f:');
+  table.failed('e');
+  assert.equal(shown(), 'd:m1 e: f:');
+});
+
+test('two that were on one address already: the one that goes is gone', () => {
+  const { table, shown } = setUp();
+  const b = target('b', { url: 'http://1' });
+  table.replace('ns', [target('a', { url: 'http://1' }), b]);
+  table.replace('ns', [b]);
+  assert.equal(shown(), 'a: b:');
+  table.answered('b', m1);
+  assert.equal(shown(), 'b:m1');
+  table.replace('ns', [target('c', { url: 'http://1' }), b]);
+  table.answered('c', m1);
+  table.replace('ns', [b]);
+  assert.equal(shown(), 'b:m1');
+});
+
+test('a successor that goes before it answered takes its predecessor along', () => {
+  const { table, shown } = setUp();
+  table.apply('ns', target('a', { url: 'http://1' }));
+  table.replace('ns', [target('b', { url: 'http://1' })]);
+  table.remove('b');
+  assert.equal(shown(), '');
+  table.apply('ns', target('c', { url: 'http://1' }));
+  table.replace('ns', [target('d', { url: 'http://1' })]);
+  table.replace('ns', []);
+  assert.equal(shown(), '');
 });
 
 test('sleeping by label, by the engine, and by what was done here', () => {
