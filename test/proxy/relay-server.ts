@@ -2,8 +2,9 @@ import { createServer } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { TestContext } from 'node:test';
 import { type ApiKind, apiKind } from '../../src/proxy/api-kind.ts';
+import type { AttemptResult } from '../../src/proxy/attempt-result.ts';
 import { ClientWriter } from '../../src/proxy/client-writer.ts';
-import { type AttemptResult, Relay } from '../../src/proxy/relay.ts';
+import { Relay } from '../../src/proxy/relay.ts';
 import { pool, scripted } from './upstream/scripted.ts';
 
 export interface RelayServer {

@@ -154,6 +154,7 @@ test('row 19: what is no HTTP as we accept it is bad_response, and its connectio
     'SSH-2.0-OpenSSH_9.2\r\n\r\n',
     '\r\nHTTP/1.1 200 OK\r\n\r\n',
     'HTTP/1.1 200 OK\ncontent-length: 2\n\nhi\r\n\r\n',
+    'HTTP/1.1 200 OK\ncontent-length: 2\n\nhi',
     'HTTP/1.1 200 OK\r\ncontent-length: 2\r\ntransfer-encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n',
     `HTTP/1.1 200 OK\r\nx: ${'y'.repeat(17 * 1024)}\r\n\r\n`,
     `HTTP/1.1 200 OK\r\nx: ${'y'.repeat(80 * 1024)}`,

@@ -1,0 +1,405 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import type { Engine } from '../../src/simulator/engine/engine.ts';
+import type { EngineOptions } from '../../src/simulator/engine/options.ts';
+import { sseEvents } from '../fakes/framing.ts';
+import { CHAT, errorOf, eventually, Fleet } from './fleet.ts';
+
+/** Two engines for each row of the fault matrix, so that what a row does to its engines stays there. */
+const PAIRS = [
+  ...[
+    'refused',
+    'allrefused',
+    'disconnect',
+    'cutboth',
+    'headers',
+    'stall',
+    'reset',
+    'short',
+    'eof',
+    'abort',
+    'event',
+    'late',
+  ],
+  ...[
+    'crash',
+    'e500',
+    'both500',
+    's503',
+    'all503',
+    'r429',
+    'both429',
+    'c400',
+    'bad',
+    'upgrade',
+    'hints',
+    'firstbyte',
+    'total',
+  ],
+  ...['poison', 'breaker', 'half', 'drain500', 'paused', 'terminated', 'nonstream'],
+];
+const policy = (model: string, more: Readonly<Record<string, unknown>>) => ({
+  name: model,
+  match: { models: [model] },
+  ...more,
+});
+let fleet: Fleet;
+
+before(async () => {
+  const models: Record<string, EngineOptions[]> = Object.fromEntries(PAIRS.map((name) => [name, [{}, {}]]));
+  models['single'] = [{}];
+  models['busy'] = [{ maxQueued: 0 }, {}];
+  fleet = await Fleet.start(models, {
+    defaults: { health: { interval: '0s' }, stats: undefined },
+    routes: [
+      policy('stall', { timeouts: { idle: '300ms' } }),
+      policy('firstbyte', { timeouts: { firstByte: '200ms' }, retry: { attempts: 1 } }),
+      policy('total', { timeouts: { total: '300ms' } }),
+      policy('half', { circuitBreaker: { failures: 2, openFor: '300ms' } }),
+      policy('drain500', { circuitBreaker: { failures: 3, openFor: '30s' } }),
+      policy('refused-fallback', { backends: { where: { none: 'such' } }, fallback: ['rest'] }),
+      { name: 'rest', match: {} },
+    ],
+  });
+});
+after(() => fleet.stop());
+
+const pair = (model: string) => fleet.of(model) as readonly [Engine, Engine];
+const failures = (engine: Engine, reason: string) =>
+  fleet.count('vllm_router_upstream_failures_total', engine.url, `reason="${reason}"`);
+const chats = ({ requests }: Engine) => requests.filter(({ url }) => url === CHAT);
+const got = (engine: Engine) => chats(engine).length;
+const done = (engine: Engine) => chats(engine).filter(({ outcome }) => outcome === 'completed').length;
+const idle = () => fleet.count('vllm_router_inflight_requests');
+
+test('row 1: a refused connect goes to another backend, at no cost', async () => {
+  const [a, b] = pair('refused');
+  await a.kill();
+  for (let count = 0; count < 10; count++) assert.equal((await fleet.chat('refused')).status, 200);
+  assert.equal(done(b), 10);
+  assert.ok((await failures(a, 'connect_failed')) >= 1);
+});
+
+test('row 1: all refused is 503 backend_unavailable with a short Retry-After', async () => {
+  for (const engine of pair('allrefused')) await engine.kill();
+  const answer = await fleet.chat('allrefused');
+  assert.deepEqual([answer.status, errorOf(answer).code], [503, 'backend_unavailable']);
+  assert.ok(Number(answer.headers['retry-after']) <= 5);
+  const line = await fleet.line('allrefused');
+  assert.deepEqual([line['flag'], line['attempts'], line['error']], ['UF', 2, 'backend_unavailable']);
+});
+
+for (const how of ['rst', 'fin'] as const) {
+  test(`row 3: ${how} before the headers goes to another backend, once`, async () => {
+    const [a, b] = pair('disconnect');
+    a.faults.set({ kind: 'cut', at: 'request', how, count: 1 });
+    b.faults.set({ kind: 'cut', at: 'request', how, count: 1 });
+    // One of the two gets the request; both cutting it would be two deaths.
+    b.faults.clear();
+    const before = done(b) + done(a);
+    assert.equal((await fleet.chat('disconnect')).status, 200);
+    assert.equal((await fleet.chat('disconnect')).status, 200);
+    assert.equal(done(a) + done(b), before + 2);
+    a.faults.clear();
+  });
+}
+
+test('row 22: a request that two backends died of is 502 poison_request, and no third gets it', async () => {
+  for (const engine of pair('cutboth')) engine.faults.set({ kind: 'cut', at: 'request', how: 'rst' });
+  const answer = await fleet.chat('cutboth');
+  assert.deepEqual([answer.status, errorOf(answer).code], [502, 'poison_request']);
+  assert.equal(answer.headers['x-should-retry'], 'false');
+  const [a, b] = pair('cutboth');
+  assert.equal(got(a) + got(b), 2);
+});
+
+test('row 3: with no other backend it is 502 backend_disconnected', async () => {
+  const [engine] = fleet.of('single');
+  engine!.faults.set({ kind: 'cut', at: 'request', how: 'fin' });
+  const answer = await fleet.chat('single');
+  engine!.faults.clear();
+  assert.deepEqual([answer.status, errorOf(answer).code], [502, 'backend_disconnected']);
+  assert.equal((await fleet.line('single'))['flag'], 'UC');
+});
+
+test('row 7: headers, then death before the first event: another backend’s stream', async () => {
+  const [a, b] = pair('headers');
+  a.faults.set({ kind: 'cut', at: 'headers', how: 'rst' });
+  const answer = await fleet.chat('headers', { stream: true });
+  assert.equal(answer.status, 200);
+  assert.ok(answer.clean);
+  assert.equal(sseEvents(answer.body).at(-1)!.data, '[DONE]');
+  assert.equal(done(b), 1);
+});
+
+test('row 8: a stall in a stream is an error event and a cut, and the backend’s work is aborted', async () => {
+  const [a] = pair('stall');
+  a.faults.set({ kind: 'silence', at: 2 });
+  const answer = await fleet.chat('stall', { stream: true, max_tokens: 50 });
+  assert.equal(answer.clean, false);
+  const events = sseEvents(answer.body);
+  assert.equal(JSON.parse(events.at(-1)!.data).error.code, 'stream_timeout');
+  assert.ok(!answer.body.includes('[DONE]'));
+  await eventually(() => a.open === 0);
+  assert.equal((await fleet.line('stall'))['flag'], 'SI');
+  assert.equal(await failures(a, 'idle_timeout'), 1);
+});
+
+test('row 9: a reset in a stream is an error event and a cut', async () => {
+  const [a, b] = pair('reset');
+  a.faults.set({ kind: 'cut', at: 3, how: 'rst' });
+  const answer = await fleet.chat('reset', { stream: true, max_tokens: 50 });
+  assert.equal(answer.clean, false);
+  assert.equal(JSON.parse(sseEvents(answer.body).at(-1)!.data).error.code, 'stream_interrupted');
+  assert.equal(got(b), 0);
+  assert.equal((await fleet.line('reset'))['flag'], 'UC');
+  assert.equal(await failures(a, 'truncated'), 1);
+  assert.ok((await fleet.count('vllm_router_stream_terminations_total')) >= 1);
+});
+
+test('row 10: a JSON answer cut short is repeated at another backend', async () => {
+  const [a, b] = pair('short');
+  a.faults.set({ kind: 'malformed', how: 'short-length' });
+  const answer = await fleet.chat('short');
+  assert.equal(answer.status, 200);
+  assert.equal(done(b), 1);
+});
+
+test('row 11: a clean end without a finish_reason is incomplete_stream', async () => {
+  const [a] = pair('eof');
+  a.faults.set({ kind: 'no-done', at: 2 });
+  const answer = await fleet.chat('eof', { stream: true, max_tokens: 50 });
+  assert.equal(answer.clean, false);
+  assert.equal(JSON.parse(sseEvents(answer.body).at(-1)!.data).error.code, 'incomplete_stream');
+  assert.equal(await failures(a, 'incomplete_stream'), 1);
+});
+
+test('row 12: finish_reason abort goes through unchanged and is no success', async () => {
+  const [a] = pair('abort');
+  a.faults.set({ kind: 'abort', at: 2 });
+  const answer = await fleet.chat('abort', { stream: true, max_tokens: 50 });
+  assert.ok(answer.clean);
+  assert.ok(answer.body.includes('"finish_reason":"abort"'));
+  const samples = await fleet.metrics('vllm:request_latency_seconds_count', a.url);
+  assert.deepEqual(
+    [...samples.keys()].map((key) => /status="(\w+)"/.exec(key)?.[1]),
+    ['aborted'],
+  );
+});
+
+test('row 13: an error as the first event of a 200 stream is that status and goes to another backend', async () => {
+  const [a, b] = pair('event');
+  a.faults.set({ kind: 'error-event', status: 503 });
+  const answer = await fleet.chat('event', { stream: true });
+  assert.equal(answer.status, 200);
+  assert.equal(sseEvents(answer.body).at(-1)!.data, '[DONE]');
+  assert.equal(done(b), 1);
+  b.faults.set({ kind: 'error-event', status: 503 });
+  const refused = await fleet.chat('event', { stream: true });
+  assert.equal(refused.status, 503);
+  assert.equal(refused.headers['content-type'], 'application/json');
+  assert.ok(Number(refused.headers['retry-after']) <= 5);
+});
+
+test('row 13: an error event in the middle goes through unchanged, and is a failure of the backend', async () => {
+  const [a] = pair('late');
+  a.faults.set({ kind: 'crash', at: 3 });
+  const answer = await fleet.chat('late', { stream: true, max_tokens: 50 });
+  assert.ok(answer.clean, 'as the engine ended it');
+  const events = sseEvents(answer.body);
+  assert.equal(JSON.parse(events.at(-2)!.data).error.code, 500);
+  assert.equal(await failures(a, 'error_event'), 1);
+});
+
+test('row 14: a 500 gets one more chance elsewhere; a second is the answer, verbatim', async () => {
+  const [a, b] = pair('e500');
+  a.faults.set({ kind: 'status', status: 500, body: '{"error":{"message":"boom","code":500}}' });
+  assert.equal((await fleet.chat('e500')).status, 200);
+  assert.equal(done(b), 1);
+  for (const engine of pair('both500'))
+    engine.faults.set({ kind: 'status', status: 500, body: '{"error":{"message":"boom"}}' });
+  const answer = await fleet.chat('both500');
+  assert.deepEqual([answer.status, answer.body.toString()], [500, '{"error":{"message":"boom"}}']);
+});
+
+test('row 15: 503 goes to another backend; when all say so, the last goes through verbatim with a Retry-After', async () => {
+  const [a, b] = pair('s503');
+  a.faults.set({ kind: 'status', status: 503, body: '{"error":{"message":"proxy"}}' });
+  assert.equal((await fleet.chat('s503')).status, 200);
+  assert.equal(done(b), 1);
+  for (const engine of pair('all503'))
+    engine.faults.set({ kind: 'status', status: 503, body: '{"error":{"message":"x"}}' });
+  const answer = await fleet.chat('all503');
+  assert.deepEqual([answer.status, answer.body.toString()], [503, '{"error":{"message":"x"}}']);
+  assert.ok(Number(answer.headers['retry-after']) <= 5);
+});
+
+test('row 16: a 429 goes to one other backend, and its backend is left alone as long as it asked', async () => {
+  const [a, b] = pair('r429');
+  a.faults.set({ kind: 'status', status: 429, retryAfter: '30', body: '{"error":{"message":"slow down"}}' });
+  for (let count = 0; count < 6; count++) assert.equal((await fleet.chat('r429')).status, 200);
+  assert.equal(got(a), 1);
+  assert.equal(done(b), 6);
+  for (const engine of pair('both429')) {
+    engine.faults.set({ kind: 'status', status: 429, retryAfter: '300', body: '{"error":{"message":"no"}}' });
+  }
+  const answer = await fleet.chat('both429');
+  assert.deepEqual([answer.status, answer.headers['retry-after']], [429, '5']);
+});
+
+test('row 17: any other 4xx is the answer, verbatim, and says nothing of health', async () => {
+  const [a, b] = pair('c400');
+  for (const engine of [a, b]) engine.faults.set({ kind: 'status', status: 422, body: '{"error":{"message":"bad"}}' });
+  for (let count = 0; count < 12; count++) {
+    const answer = await fleet.chat('c400');
+    assert.deepEqual([answer.status, answer.body.toString()], [422, '{"error":{"message":"bad"}}']);
+  }
+  assert.equal(got(a) + got(b), 12);
+  assert.equal(await fleet.count('vllm_router_backend_state', a.url, 'state="ready"'), 1);
+});
+
+for (const how of [
+  'garbage',
+  'bad-status-line',
+  'cl-te',
+  'two-lengths',
+  'huge-headers',
+  'bare-lf',
+  'folded-header',
+] as const) {
+  test(`row 19: ${how} is 502 bad_upstream_response, not retried`, async () => {
+    const [a, b] = pair('bad');
+    for (const engine of [a, b]) engine.faults.set({ kind: 'malformed', how });
+    const received = got(a) + got(b);
+    const answer = await fleet.chat('bad');
+    assert.deepEqual([answer.status, errorOf(answer).code], [502, 'bad_upstream_response']);
+    assert.equal(answer.headers['x-should-retry'], 'false');
+    assert.equal(got(a) + got(b), received + 1);
+  });
+}
+
+test('row 20: an unsolicited 101 is 502; other 1xx are dropped', async () => {
+  for (const engine of pair('upgrade')) engine.faults.set({ kind: 'malformed', how: 'switching-protocols' });
+  assert.equal((await fleet.chat('upgrade')).status, 502);
+  for (const engine of pair('hints')) engine.faults.set({ kind: 'malformed', how: 'early-hints' });
+  const answer = await fleet.chat('hints');
+  assert.equal(answer.status, 200);
+  assert.ok(answer.raw.toString('latin1').startsWith('HTTP/1.1 200'));
+});
+
+test('row 21: answers are asked for uncompressed', async () => {
+  const [a, b] = pair('hints');
+  const { headers } = [...a.requests, ...b.requests].find(({ model }) => model === 'hints')!;
+  assert.equal(headers[headers.findIndex((name) => name.toLowerCase() === 'accept-encoding') + 1], 'identity');
+});
+
+test('row 6: no first event in time goes to another backend; the deadline of all is 504, not to be repeated', async () => {
+  const [a, b] = pair('firstbyte');
+  a.faults.set({ kind: 'silence', at: 'headers' });
+  const answer = await fleet.chat('firstbyte', { stream: true });
+  assert.equal(answer.status, 200);
+  assert.equal(done(b), 1);
+  await eventually(() => a.open === 0);
+  for (const engine of pair('total')) engine.faults.set({ kind: 'silence', at: 'request' });
+  const late = await fleet.chat('total');
+  assert.deepEqual([late.status, errorOf(late).code], [504, 'upstream_timeout']);
+  assert.equal(late.headers['x-should-retry'], 'false');
+  assert.equal((await fleet.line('total'))['flag'], 'UT');
+});
+
+test('row 22: a request that kills engine cores kills two of them and is answered', async () => {
+  const [a, b] = pair('poison');
+  for (const engine of [a, b]) engine.faults.set({ kind: 'poison', match: 'POISON' });
+  const answer = await fleet.chat('poison', { messages: [{ role: 'user', content: 'POISON' }] });
+  assert.ok(answer.status >= 500);
+  assert.equal(got(a) + got(b), 2);
+});
+
+test('rows 14, 23: failures in a row eject a backend; when all are out they are used all the same', async () => {
+  const [a, b] = pair('breaker');
+  a.faults.set({ kind: 'status', status: 500 });
+  for (let count = 0; count < 20; count++) assert.equal((await fleet.chat('breaker')).status, 200);
+  assert.equal(got(a), 5);
+  assert.equal(await fleet.count('vllm_router_backend_state', a.url, 'state="ejected"'), 1);
+  b.faults.set({ kind: 'status', status: 500 });
+  for (let count = 0; count < 8; count++) await fleet.chat('breaker');
+  a.faults.clear();
+  b.faults.clear();
+  assert.equal((await fleet.chat('breaker')).status, 200);
+});
+
+test('row 24: after its time out a backend gets one probe, and comes back slowly', async () => {
+  const [a, b] = pair('half');
+  a.faults.set({ kind: 'status', status: 500, count: 2 });
+  for (let count = 0; count < 4; count++) await fleet.chat('half');
+  const failed = got(a);
+  await eventually(async () => {
+    await fleet.chat('half');
+    return got(a) > failed;
+  });
+  assert.equal(await fleet.count('vllm_router_backend_state', a.url, 'state="ready"'), 1);
+  const before = { a: got(a), b: got(b) };
+  for (let count = 0; count < 40; count++) await fleet.chat('half');
+  const share = (got(a) - before.a) / 40;
+  assert.ok(share < 0.4, `${share} of the requests went to the backend that had just come back`);
+});
+
+test('row 25 and finding 8: a full engine is no fault: the next one gets the request at once', async () => {
+  for (let count = 0; count < 12; count++) assert.equal((await fleet.chat('busy')).status, 200);
+  for (const engine of fleet.of('busy')) {
+    assert.equal(await fleet.count('vllm_router_backend_state', engine.url, 'state="ready"'), 1);
+  }
+});
+
+test('finding 5: an engine that drains answers 500 with a green health: its requests go elsewhere and it is ejected', async () => {
+  const [a, b] = pair('drain500');
+  a.faults.set({ kind: 'drain' });
+  for (let count = 0; count < 12; count++) assert.equal((await fleet.chat('drain500')).status, 200);
+  assert.equal(done(b), 12);
+  assert.equal(got(a), 3);
+});
+
+test('finding 4: SIGTERM leaves requests hanging: refused connects and silence move or cut them within 5 s', async () => {
+  const [a, b] = pair('terminated');
+  const stream = await fleet.open('terminated', { stream: true, max_tokens: 2_000 });
+  await stream.until((received) => received.includes('"content"'));
+  await fleet.chat('terminated');
+  const waiting = fleet.chat('terminated', { max_tokens: 400 });
+  await a.until((engine) => engine.open === 2);
+  const started = performance.now();
+  void a.terminate();
+  // Nothing but a new request can notice it: health checks are off.
+  await fleet.chat('terminated');
+  await fleet.chat('terminated');
+  const answer = await waiting;
+  assert.equal(answer.status, 200);
+  assert.ok(done(b) >= 3);
+  const cut = await stream.response();
+  assert.equal(cut.clean, false);
+  assert.equal(JSON.parse(sseEvents(cut.body).at(-1)!.data).error.code, 'stream_interrupted');
+  assert.ok(performance.now() - started < 5_000);
+});
+
+test('finding 6: a paused engine sends headers and nothing more: its streams begin elsewhere', async () => {
+  const [a, b] = pair('paused');
+  a.faults.set({ kind: 'pause' });
+  const streams = Array.from({ length: 10 }, () => fleet.chat('paused', { stream: true }));
+  const answers = await Promise.all(streams);
+  for (const answer of answers) {
+    assert.equal(answer.status, 200);
+    assert.equal(sseEvents(answer.body).at(-1)!.data, '[DONE]');
+  }
+  assert.equal(done(b), 10);
+});
+
+test('row 23: nothing that could serve is 503 at once', async () => {
+  const started = performance.now();
+  const answer = await fleet.chat('nobody');
+  assert.equal(answer.status, 404);
+  assert.ok(performance.now() - started < 1_000);
+});
+
+test('in flight returns to zero after all of that', async () => {
+  await eventually(async () => (await idle()) === 0);
+  for (const engines of fleet.engines.values()) for (const engine of engines) assert.ok(engine.open <= 1);
+});
