@@ -13,6 +13,7 @@ const CONFIGS: Readonly<Record<string, AlgorithmConfig>> = {
   'power-of-two': { type: 'power-of-two' },
   'least-load': { type: 'least-load' },
   session: { type: 'session', header: 'x-session', bounded: 0, otherwise: roundRobin },
+  'prefix-aware': { type: 'prefix-aware', indexSize: 1 << 20, otherwise: roundRobin },
 };
 
 for (const [type, config] of Object.entries(CONFIGS)) {

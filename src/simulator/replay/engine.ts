@@ -40,6 +40,8 @@ export interface Sequence {
 export interface EngineListener {
   firstToken(sequence: Sequence, now: number): void;
   finished(sequence: Sequence, now: number): void;
+  /** It would not fit into the engine's memory if that were empty. */
+  refused(sequence: Sequence, now: number): void;
 }
 
 /**
@@ -87,7 +89,12 @@ export class Engine {
   }
 
   submit(index: number, arrival: Arrival, now: number): void {
-    this.#queue.push({ index, arrival, remaining: 0, cachedTokens: 0 });
+    const sequence: Sequence = { index, arrival, remaining: 0, cachedTokens: 0 };
+    if (arrival.blocks.length + this.#answerBlocks(sequence) > this.cache.capacity) {
+      this.#listener.refused(sequence, now);
+      return;
+    }
+    this.#queue.push(sequence);
     if (this.stepEnds === Number.POSITIVE_INFINITY) this.#beginStep(now);
     else this.#cutJump(now);
   }

@@ -224,10 +224,21 @@ class Run {
     this.#algorithm.observe?.({ type: 'finished', request, candidate: backend, ok: true, beforeFirstByte: false });
   }
 
+  #refused(sequence: Sequence): void {
+    const flight = this.#flights.get(sequence.index)!;
+    const { request, backend } = flight;
+    this.#flights.delete(sequence.index);
+    backend.load.inflight--;
+    backend.load.uncachedTokens -= flight.uncachedTokens;
+    this.#unfinished--;
+    this.#algorithm.observe?.({ type: 'finished', request, candidate: backend, ok: false, beforeFirstByte: true });
+  }
+
   #addBackend(): void {
     const listener = {
       firstToken: (sequence: Sequence) => this.#firstToken(sequence),
       finished: (sequence: Sequence) => this.#finished(sequence),
+      refused: (sequence: Sequence) => this.#refused(sequence),
     };
     const engine = new Engine(this.#options.model, this.#options.blockTokens, listener);
     const backend = new SimBackend(this.#all.length, engine);

@@ -39,22 +39,22 @@ export function summarize({ outcomes, engines, span }: ReplayResult, patience: P
     prompt += promptTokens;
     cached += cachedTokens;
     if (ttft <= patience.firstByte && endToEnd <= patience.total) succeeded++;
-    work[engine] = work[engine]! + endToEnd;
+    if (engine >= 0) work[engine] = work[engine]! + endToEnd;
   }
   const all = work.reduce((sum, value) => sum + value, 0);
   return {
     ttft: quantiles(Float64Array.from(outcomes, ({ ttft }) => ttft)),
     endToEnd: quantiles(Float64Array.from(outcomes, ({ endToEnd }) => endToEnd)),
-    throughput: (1000 * outcomes.length) / span,
+    throughput: (1000 * outcomes.filter(({ endToEnd }) => !Number.isNaN(endToEnd)).length) / span,
     hitRate: cached / prompt,
     success: succeeded / outcomes.length,
     skew: (Math.max(...work) * work.length) / all,
   };
 }
 
-/** By nearest rank; of nothing, NaN. */
+/** By nearest rank, without what never happened (NaN); of nothing, NaN. */
 export function quantiles(values: Float64Array): Quantiles {
-  const sorted = values.toSorted();
+  const sorted = values.filter((value) => !Number.isNaN(value)).sort();
   const at = (share: number) => sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? Number.NaN;
   const mean = sorted.reduce((sum, value) => sum + value, 0) / sorted.length;
   return { mean, p50: at(0.5), p90: at(0.9), p99: at(0.99) };

@@ -1,0 +1,81 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { choose, Field } from '../../src/algorithms/prefix-aware/policy.ts';
+import { type FakeCandidate, fleet } from './fleet.ts';
+
+interface Given {
+  readonly depth?: readonly number[];
+  readonly miss?: readonly number[];
+  readonly share?: number;
+}
+
+/** The position chosen, for a prompt of 1,000 tokens that nobody holds unless told otherwise. */
+function chosen(candidates: readonly FakeCandidate[], { depth, miss, share = 0 }: Given = {}): number {
+  const field = new Field();
+  field.reserve(candidates.length);
+  for (const at of candidates.keys()) {
+    field.depth[at] = depth?.[at] ?? 0;
+    field.miss[at] = miss?.[at] ?? 1000;
+  }
+  return choose(candidates, field, { deepest: Math.max(0, ...(depth ?? [])), share, meanMiss: 1000 });
+}
+
+function waiting(candidates: readonly FakeCandidate[], tokens: readonly number[]): void {
+  for (const [at, candidate] of candidates.entries()) candidate.load.uncachedTokens = tokens[at]!;
+}
+
+test('on an idle fleet the warm backend gets it', () => {
+  assert.equal(chosen(fleet(1, 1, 1), { depth: [0, 5, 0], miss: [1000, 100, 1000] }), 1);
+});
+
+test('a cold idle backend is better than a warm one where more work waits than a miss makes', () => {
+  const candidates = fleet(1, 1, 1, 1);
+  const warm = { depth: [5, 0, 0, 0], miss: [100, 1000, 1000, 1000] };
+  waiting(candidates, [800, 0, 0, 0]);
+  assert.equal(chosen(candidates, warm), 0);
+  waiting(candidates, [3000, 0, 0, 0]);
+  assert.equal(chosen(candidates, warm), 1);
+});
+
+test('under overload a miss costs everyone who queues behind it: the warm one keeps it', () => {
+  const candidates = fleet(1, 1, 1, 1);
+  waiting(candidates, [13_000, 10_000, 10_000, 10_000]);
+  assert.equal(chosen(candidates, { depth: [5, 0, 0, 0], miss: [100, 1000, 1000, 1000] }), 0);
+});
+
+test('a block for all is spread over all, one for few stays at home', () => {
+  const candidates = fleet(1, 1, 1, 1);
+  candidates[2]!.load.inflight = 1;
+  const home = { depth: [0, 0, 3, 0], miss: [1000, 1000, 100, 1000] };
+  assert.equal(chosen(candidates, { ...home, share: 0.05 }), 2);
+  assert.equal(chosen(candidates, { ...home, share: 1 }), 0);
+  candidates[2]!.load.inflight = 0;
+  assert.equal(chosen(candidates, { ...home, share: 1 }), 2, 'an idle holder is not passed by');
+});
+
+test('as soon as a block has the holders that it deserves, only they get it', () => {
+  const candidates = fleet(1, 1, 1, 1);
+  for (const at of [0, 1]) candidates[at]!.load.inflight = 1;
+  const held = { depth: [3, 3, 0, 0], miss: [100, 100, 1000, 1000] };
+  assert.equal(chosen(candidates, { ...held, share: 0.3 }), 0, '0.3 × 4 × 1.5 = 2 holders');
+  assert.equal(chosen(candidates, { ...held, share: 0.35 }), 2);
+});
+
+test('ties go to fewer in flight, then to fewer so far, then to the first', () => {
+  const candidates = fleet(1, 1, 1);
+  assert.equal(chosen(candidates), 0);
+  candidates[0]!.load.processed = 5;
+  assert.equal(chosen(candidates), 1);
+});
+
+test('a backend of twice the weight takes twice the work', () => {
+  const candidates = fleet(1, 2);
+  const got = [0, 0];
+  for (let count = 0; count < 300; count++) {
+    const at = chosen(candidates);
+    candidates[at]!.load.inflight++;
+    candidates[at]!.load.processed++;
+    got[at]!++;
+  }
+  assert.ok(Math.abs(got[1]! / got[0]! - 2) < 0.1, got.join());
+});
