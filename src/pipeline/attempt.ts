@@ -1,7 +1,8 @@
 import type { Backend, RunningAttempt } from '../backends/backend.ts';
 import type { Exchange } from '../backends/pool.ts';
+import type { AttemptResult, FailureReason } from '../proxy/attempt-result.ts';
 import type { ClientWriter } from '../proxy/client-writer.ts';
-import { type AttemptResult, type FailureReason, Relay, type RelayHooks } from '../proxy/relay.ts';
+import { Relay, type RelayHooks } from '../proxy/relay.ts';
 import { withBackendKey } from '../proxy/request-headers.ts';
 import { askedChoices } from './choices.ts';
 import type { Forwarding } from './forward.ts';

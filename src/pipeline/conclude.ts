@@ -1,7 +1,7 @@
 import type { Backend } from '../backends/backend.ts';
 import { type ErrorCode, RouterError } from '../errors.ts';
+import type { AttemptResult, FailureReason, HeldAnswer } from '../proxy/attempt-result.ts';
 import type { ClientWriter } from '../proxy/client-writer.ts';
-import type { AttemptResult, FailureReason, HeldAnswer } from '../proxy/relay.ts';
 import type { Flag, RoutedRequest } from './routed-request.ts';
 import { isWrongKind } from './verdict.ts';
 

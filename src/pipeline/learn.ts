@@ -1,7 +1,7 @@
 import type { Backend } from '../backends/backend.ts';
 import type { Outcome } from '../backends/breaker.ts';
 import type { RouteConfig } from '../config/config.ts';
-import type { AttemptResult, HeldAnswer } from '../proxy/relay.ts';
+import type { AttemptResult, HeldAnswer } from '../proxy/attempt-result.ts';
 import { isAdmission, lacksModel } from './verdict.ts';
 
 /** A backend that asks to be left alone is, but not for longer than this; ms. */

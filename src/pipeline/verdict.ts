@@ -1,4 +1,4 @@
-import type { AttemptResult, FailureReason, HeldAnswer } from '../proxy/relay.ts';
+import type { AttemptResult, FailureReason, HeldAnswer } from '../proxy/attempt-result.ts';
 
 /** What is to happen after an attempt. */
 export type Verdict =

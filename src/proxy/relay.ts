@@ -1,48 +1,16 @@
 import type { ChunkRanges, Exchange, ResponseHead, UpstreamError, UpstreamHandler } from '../backends/pool.ts';
-import { type ErrorCode, errorType, RouterError } from '../errors.ts';
-import { type ApiKind, errorEvent } from './api-kind.ts';
+import type { ApiKind } from './api-kind.ts';
+import type { AttemptResult, FailureReason, HeldAnswer } from './attempt-result.ts';
+import { brokenStreamEvent } from './broken-stream.ts';
 import type { ClientWriter } from './client-writer.ts';
 import { EventSplitter, endsEvent } from './event-splitter.ts';
+import { payloads } from './payload.ts';
 import { headerValue, type RelayedHeaders, relayedHeaders } from './response-headers.ts';
 import { firstEventError, StreamObserver } from './stream-observer.ts';
-import { parseUsage, type Usage } from './usage.ts';
+import { parseUsage } from './usage.ts';
 
 /** Answers up to this size are held until they are complete: one that breaks off can then still go to another backend. */
 const HOLD = 64 * 1024;
-
-/** An answer of which the client has seen nothing yet. */
-export interface HeldAnswer {
-  readonly status: number;
-  readonly headers: RelayedHeaders;
-  readonly body: Buffer;
-  readonly usage: Usage | undefined;
-  /** Seconds, as the backend asked for. */
-  readonly retryAfter: string | undefined;
-  /** The status stood in the first event of a 200 stream. */
-  readonly inStream: boolean;
-}
-
-/** How an attempt ended. */
-export type AttemptResult =
-  /** Complete and held; whoever reads this sends it or tries elsewhere. */
-  | { readonly type: 'answered'; readonly answer: HeldAnswer }
-  /** Went through to its clean end. */
-  | { readonly type: 'streamed'; readonly status: number; readonly observer: StreamObserver }
-  /** Nothing has reached the client. */
-  | { readonly type: 'failed'; readonly reason: FailureReason }
-  /** The client has part of it, was told by an error event where it can be, and was cut off. */
-  | { readonly type: 'broken'; readonly reason: FailureReason; readonly status: number }
-  /** The client left; the backend's work is aborted. */
-  | { readonly type: 'left' };
-
-export type FailureReason =
-  | UpstreamError['reason']
-  | 'first_byte_timeout'
-  | 'idle_timeout'
-  | 'total_timeout'
-  | 'incomplete_stream'
-  | 'moved'
-  | 'shutdown';
 
 /** Calls on the hot path; `now` is monotonic ms. */
 export interface RelayHooks {
@@ -257,10 +225,9 @@ export class Relay implements UpstreamHandler {
   }
 
   #break(reason: FailureReason): void {
-    const code = BROKEN[reason] ?? 'stream_interrupted';
     // An engine's own error event has told the client already.
     const tell = this.#events && !this.observer.failed;
-    this.#client.cut(tell ? errorEvent(this.#kind, { ...describe(code), code }) : undefined);
+    this.#client.cut(tell ? brokenStreamEvent(this.#kind, reason) : undefined);
     this.#finish({ type: 'broken', reason, status: this.#head!.status });
   }
 
@@ -275,27 +242,4 @@ export class Relay implements UpstreamHandler {
     this.#settled = true;
     this.#settle(result);
   }
-}
-
-/** What a client reads in the error event of a broken stream; anything not named is `stream_interrupted`. */
-const BROKEN: Partial<Record<FailureReason, ErrorCode>> = {
-  idle_timeout: 'stream_timeout',
-  total_timeout: 'stream_timeout',
-  incomplete_stream: 'incomplete_stream',
-  shutdown: 'server_shutting_down',
-};
-
-function describe(code: ErrorCode): { message: string; type: string } {
-  const error = new RouterError(code);
-  return { message: error.message, type: errorType(error.status) };
-}
-
-/** Copies of the payload: the buffer is the socket's and is written over by the next read. */
-function payloads(buffer: Buffer, start: number, end: number, chunks: ChunkRanges | undefined): Buffer[] {
-  if (chunks === undefined) return [Buffer.from(buffer.subarray(start, end))];
-  const pieces: Buffer[] = [];
-  for (let index = 0; index < chunks.count; index += 2) {
-    pieces.push(Buffer.from(buffer.subarray(chunks.offsets[index]!, chunks.offsets[index + 1]!)));
-  }
-  return pieces;
 }

@@ -1,13 +1,8 @@
 import { connect, type Socket, type TcpNetConnectOpts } from 'node:net';
 import { connect as connectTls } from 'node:tls';
-import {
-  type Exchange,
-  UpstreamError,
-  type UpstreamFailure,
-  type UpstreamHandler,
-  type UpstreamRequest,
-} from '../../backends/pool.ts';
+import { UpstreamError, type UpstreamFailure } from '../../backends/pool.ts';
 import { ChunkScanner } from './chunk-scanner.ts';
+import type { ConnectionOwner, SocketExchange, Target } from './exchange.ts';
 import { MAX_HEAD, type ParsedHead, parseHead } from './response-head.ts';
 
 /**
@@ -15,58 +10,8 @@ import { MAX_HEAD, type ParsedHead, parseHead } from './response-head.ts';
  * With a buffer and a stream object per response this path costs twice as much per chunk.
  */
 const READ_BUFFER = Buffer.allocUnsafeSlow(64 * 1024);
+const BARE_LF = /(?:^|[^\r])\n/;
 const HEAD_END = Buffer.from('\r\n\r\n');
-
-/** Where a connection connects to, resolved once per backend. */
-export interface Target {
-  readonly host: string;
-  readonly port: number;
-  readonly tls: boolean;
-  /** `Host` header. */
-  readonly authority: string;
-}
-
-/** What the pool wants to hear of its connections. */
-export interface ConnectionOwner {
-  /** The exchange is complete and the connection may carry another. */
-  onIdle(connection: Connection): void;
-  onClosed(connection: Connection): void;
-  /**
-   * A reused connection ended right after the request, without a byte of response: the engine had closed it while idle (uvicorn does
-   * after 5 s).
-   */
-  onStale(exchange: SocketExchange): void;
-}
-
-/** One request and its handler, on whichever connection carries them. */
-export class SocketExchange implements Exchange {
-  readonly request: UpstreamRequest;
-  readonly handler: UpstreamHandler;
-  /** ms */
-  readonly connectTimeout: number;
-  connection: Connection | undefined;
-  /** It is on its second connection because the first had gone stale. */
-  resent = false;
-  bodySent = false;
-
-  constructor(request: UpstreamRequest, handler: UpstreamHandler, connectTimeout: number) {
-    this.request = request;
-    this.handler = handler;
-    this.connectTimeout = connectTimeout;
-  }
-
-  abort(): void {
-    this.connection?.destroy();
-  }
-
-  pause(): void {
-    this.connection?.pause();
-  }
-
-  resume(): void {
-    this.connection?.resume();
-  }
-}
 
 /**
  * A connection that the engine had closed while idle answers a request by its end within a round trip. One that ends later took the
@@ -245,6 +190,8 @@ export class Connection {
   #keepPartialHead(start: number, bytes: number): number {
     const piece = READ_BUFFER.subarray(start, bytes);
     this.#partialHead = Buffer.concat(this.#partialHead ? [this.#partialHead, piece] : [piece]);
+    // Its end would never come.
+    if (BARE_LF.test(this.#partialHead.toString('latin1'))) return this.#bad('line feed without carriage return');
     return this.#partialHead.length > MAX_HEAD ? this.#bad('response head is too large') : bytes;
   }
 

@@ -1,5 +1,6 @@
 import type { Exchange, UpstreamHandler, UpstreamPool, UpstreamRequest } from '../../backends/pool.ts';
-import { Connection, type ConnectionOwner, SocketExchange, type Target } from './connection.ts';
+import { Connection } from './connection.ts';
+import { type ConnectionOwner, SocketExchange, type Target } from './exchange.ts';
 
 /**
  * uvicorn closes an idle connection at 5.00 s without having announced it, and a POST that meets that moment is lost on the

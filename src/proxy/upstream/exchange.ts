@@ -1,0 +1,53 @@
+import type { Exchange, UpstreamHandler, UpstreamRequest } from '../../backends/pool.ts';
+import type { Connection } from './connection.ts';
+
+/** Where a connection connects to, resolved once per backend. */
+export interface Target {
+  readonly host: string;
+  readonly port: number;
+  readonly tls: boolean;
+  /** `Host` header. */
+  readonly authority: string;
+}
+
+/** What the pool wants to hear of its connections. */
+export interface ConnectionOwner {
+  /** The exchange is complete and the connection may carry another. */
+  onIdle(connection: Connection): void;
+  onClosed(connection: Connection): void;
+  /**
+   * A reused connection ended right after the request, without a byte of response: the engine had closed it while idle (uvicorn does
+   * after 5 s).
+   */
+  onStale(exchange: SocketExchange): void;
+}
+
+/** One request and its handler, on whichever connection carries them. */
+export class SocketExchange implements Exchange {
+  readonly request: UpstreamRequest;
+  readonly handler: UpstreamHandler;
+  /** ms */
+  readonly connectTimeout: number;
+  connection: Connection | undefined;
+  /** It is on its second connection because the first had gone stale. */
+  resent = false;
+  bodySent = false;
+
+  constructor(request: UpstreamRequest, handler: UpstreamHandler, connectTimeout: number) {
+    this.request = request;
+    this.handler = handler;
+    this.connectTimeout = connectTimeout;
+  }
+
+  abort(): void {
+    this.connection?.destroy();
+  }
+
+  pause(): void {
+    this.connection?.pause();
+  }
+
+  resume(): void {
+    this.connection?.resume();
+  }
+}
