@@ -14,6 +14,8 @@ export function table(rows: readonly (readonly string[])[]): string {
 }
 
 const none = '–';
+/** Share of the cores used by others above which a window's figures say little. */
+const DISTURBED = 0.1;
 
 /** The figures of one scenario, a row for each contestant. */
 export function scenarioTable(all: readonly Measurement[], scenario: Scenario): string {
@@ -62,6 +64,11 @@ export function report(all: readonly Measurement[], verdicts: readonly Verdict[]
   for (const scenario of Object.values(scenarios)) {
     if (!all.some((m) => m.scenario === scenario.name)) continue;
     parts.push(`(${scenario.name}) ${scenario.title}\n\n${scenarioTable(all, scenario)}`);
+  }
+  const disturbed = all.filter((m) => m.others > DISTURBED).length;
+  if (disturbed > 0) {
+    const limit = DISTURBED * 100;
+    parts.push(`DISTURBED: other programs used over ${limit} % of the cores in ${disturbed} of ${all.length} windows.`);
   }
   for (const m of all) {
     const samples = m.load.errorSamples ?? [];

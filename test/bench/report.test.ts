@@ -29,5 +29,10 @@ test('a contestant without a proxy has no CPU, errors are shown with samples, ot
   assert.equal(row('ours').at(-2), '3');
   assert.match(text, /ours, a, round 1: \{"reset":3\}\n {2}read: connection reset/);
   assert.match(text, /some bar/);
-  assert.doesNotMatch(text, /\(b\)/);
+  assert.doesNotMatch(text, /\(b\)|DISTURBED/);
+});
+
+test('figures taken beside other programs are said to be', () => {
+  const text = report([measurement('nginx', 'a', 1, 20), { ...measurement('ours', 'a', 1, 50), others: 0.3 }], []);
+  assert.match(text, /DISTURBED: other programs used over 10 % of the cores in 1 of 2 windows\./);
 });
