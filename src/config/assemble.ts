@@ -45,12 +45,13 @@ function source(name: string, values: Values): SourceConfig {
   } as unknown as SourceConfig;
 }
 
-function route({ match, algorithm, ...rest }: Values): RouteConfig {
+function route({ match, algorithm, shadow, ...rest }: Values): RouteConfig {
   const { models, headers } = match as Values;
   return {
-    ...(rest as unknown as Omit<RouteConfig, 'match' | 'algorithm'>),
+    ...(rest as unknown as Omit<RouteConfig, 'match' | 'algorithm' | 'shadow'>),
     match: { models: (models ?? []) as string[], headers: lowerKeys(headers as Record<string, string>) },
     algorithm: algorithmConfig(algorithm as Values),
+    shadow: (shadow as Values[]).map(algorithmConfig),
   };
 }
 

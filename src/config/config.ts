@@ -29,6 +29,8 @@ export interface ListenerConfig {
   readonly auth?: string;
   /** Bytes. */
   readonly maxBodySize: number;
+  /** Clients may ask why their request went where it went. */
+  readonly allowExplain: boolean;
   /** Prefix that a proxy in front has stripped already; only `/openapi.json`-like self references use it. */
   readonly tls?: { readonly certFile: string; readonly keyFile: string };
 }
@@ -90,6 +92,8 @@ export interface RouteConfig extends Policy {
   readonly backends: { readonly from: readonly string[]; readonly where: Readonly<Record<string, string>> };
   /** Names of routes tried, in order, when no backend of this one can serve. */
   readonly fallback: readonly string[];
+  /** Algorithms that pick as well, without sending. */
+  readonly shadow: readonly AlgorithmConfig[];
 }
 
 /** What a route inherits from `defaults` and may override. */
@@ -163,8 +167,14 @@ export interface PrefixAwareConfig {
 export interface DisaggregatedPrefillConfig {
   readonly type: 'disaggregated-prefill';
   readonly form: 'max-tokens' | 'kv-transfer';
-  readonly prefill: { readonly where: Readonly<Record<string, string>>; readonly algorithm: AlgorithmConfig };
-  readonly decode: { readonly where: Readonly<Record<string, string>>; readonly algorithm: AlgorithmConfig };
+  readonly prefill: RoleConfig;
+  readonly decode: RoleConfig;
+}
+
+export interface RoleConfig {
+  /** Beside the route's own. */
+  readonly where: Readonly<Record<string, string>>;
+  readonly algorithm: AlgorithmConfig;
 }
 
 export interface StatsConfig {

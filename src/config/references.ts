@@ -1,3 +1,4 @@
+import { checkAlgorithms } from './checks/algorithms.ts';
 import { checkBackends } from './checks/backends.ts';
 import { checkFlags } from './checks/flags.ts';
 import { checkListeners } from './checks/listeners.ts';
@@ -27,6 +28,7 @@ export function checkReferences(
     checkBackends,
     checkReachability,
     checkTimes,
+    checkAlgorithms,
     checkUnused,
   ]) {
     check(view);

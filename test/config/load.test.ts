@@ -39,6 +39,7 @@ test('a source and nothing else is a whole configuration', () => {
       port: 8001,
       serve: ['openai', 'health', 'metrics'],
       maxBodySize: 32 * 1024 * 1024,
+      allowExplain: false,
     },
   );
   assert.deepEqual(discovery['gpus'], {
@@ -53,6 +54,7 @@ test('a source and nothing else is a whole configuration', () => {
   assert.deepEqual(route!.match.models, []);
   assert.deepEqual(route!.backends, { from: ['gpus'], where: {} });
   assert.deepEqual(route!.algorithm, { type: 'round-robin' });
+  assert.deepEqual(route!.shadow, []);
   assert.deepEqual(route!.timeouts, { connect: 2000, firstByte: 600_000, idle: 120_000, total: 3_600_000 });
   assert.equal(stats.window, 60_000);
   assert.equal(stats.log, undefined);

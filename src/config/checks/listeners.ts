@@ -3,7 +3,13 @@ import type { DocumentView } from '../document.ts';
 import type { Path } from '../tree.ts';
 
 export function checkListeners(view: DocumentView): void {
-  const bound: { readonly path: Path; readonly name: string; readonly host: string; readonly port: number }[] = [];
+  const bound: {
+    readonly path: Path;
+    readonly written: boolean;
+    readonly name: string;
+    readonly host: string;
+    readonly port: number;
+  }[] = [];
   let api = false;
   for (const [name, path] of view.entries(['listeners'])) {
     const at = [...path, 'bind'];
@@ -25,12 +31,12 @@ export function checkListeners(view: DocumentView): void {
         view.written(at) ? at : path,
         `the listener ${JSON.stringify(other.name)} has this address already`,
         {
-          related: view.related(other.path, `${other.name} is here`),
+          related: view.related(other.written ? [...other.path, 'bind'] : other.path, `${other.name} is here`),
           hint: view.written(at) ? undefined : `give ${name} a bind of its own`,
         },
       );
     }
-    bound.push({ path, name, ...bind });
+    bound.push({ path, written: view.written(at), name, ...bind });
     const admin = serve.find(({ value }) => value === 'admin');
     if (admin && !isLoopback(bind.host) && view.string([...path, 'auth']) === undefined) {
       view.report('exposed-admin', admin.path, `admin is open to everybody who reaches ${text}`, {
