@@ -77,9 +77,9 @@ export function textLine(time: string, level: string, message: string, fields: F
   return `${time} ${level.toUpperCase().padEnd(5)} ${escapeText(message)}${textFields(fields)}\n`;
 }
 
-/** The same order of members as pino's, so that a line does not show which way it took. */
-export function jsonLine(time: string, level: string, message: string, fields: Fields): string {
-  return `{"level":"${level}","time":"${time}"${jsonFields(fields)},"msg":${quote(message)}}\n`;
+/** The same order of members as pino's, so that a line does not show which way it took. `fields` as of `jsonFields`. */
+export function jsonLine(time: string, level: string, message: string, fields: string): string {
+  return `{"level":"${level}","time":"${time}"${fields},"msg":${quote(message)}}\n`;
 }
 
 /**

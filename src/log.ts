@@ -1,5 +1,5 @@
 import { pino } from 'pino';
-import { escapeJson, type Fields, jsonLine, redact, textLine } from './log-line.ts';
+import { escapeJson, type Fields, jsonFields, jsonLine, redact, textLine } from './log-line.ts';
 import { LogSink } from './log-sink.ts';
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal';
@@ -33,9 +33,9 @@ export interface Log {
 export interface Logger extends Log {
   /**
    * A line at `info` for something that happens with every request: 2 µs with the writing, where pino with its buffer takes 12. It is
-   * written within 250 ms, the others at once.
+   * written within 250 ms, the others at once. `json` makes the same fields as `,"name":value…`, for those who can do it faster.
    */
-  perRequest(message: string, fields: Fields): void;
+  perRequest(message: string, fields: () => Fields, json?: () => string): void;
   /** Takes effect with the next line. */
   configure(settings: LogSettings): void;
   /** For the last moments of a process that cannot wait. */
@@ -79,9 +79,10 @@ export function createLogger(options: LogOptions): Logger {
     warn: method('warn'),
     error: method('error'),
     fatal: method('fatal'),
-    perRequest(message, fields) {
+    perRequest(message, fields, json = () => jsonFields(fields())) {
       if (!base.isLevelEnabled('info')) return;
-      sink.write((format === 'json' ? jsonLine : textLine)(isoNow(), 'info', message, fields));
+      if (format === 'json') sink.write(jsonLine(isoNow(), 'info', message, json()));
+      else sink.write(textLine(isoNow(), 'info', message, fields()));
     },
     configure(settings) {
       base.level = settings.level;

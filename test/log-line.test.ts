@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { jsonLine, quote, redact, textLine } from '../src/log-line.ts';
+import { jsonFields, jsonLine, quote, redact, textLine } from '../src/log-line.ts';
 
 const TIME = '2026-01-31T12:00:00.000Z';
 const HOSTILE = 'a"b\\c\nd\r\u001b[2J\u0000\u007f\u0085\u2028\u2029\u202e\ud800\ufeffü';
@@ -14,7 +14,7 @@ test('one line, whatever the names hold', () => {
     fc.property(any, any, any, (message, name, value) => {
       fc.pre(name !== '__proto__');
       for (const line of [
-        jsonLine(TIME, 'info', message, { [name]: value }),
+        jsonLine(TIME, 'info', message, jsonFields({ [name]: value })),
         textLine(TIME, 'info', message, { [name]: value }),
       ]) {
         assert.ok(line.endsWith('\n'));
@@ -35,7 +35,7 @@ test('a JSON line parses to what was said', () => {
     nan: Number.NaN,
     list: ['\u2028', 2],
   };
-  const line = jsonLine(TIME, 'info', HOSTILE, fields);
+  const line = jsonLine(TIME, 'info', HOSTILE, jsonFields(fields));
   assert.deepEqual(JSON.parse(line), {
     level: 'info',
     time: TIME,
@@ -74,7 +74,7 @@ test('secrets are redacted by the name of their member, at any depth', () => {
     backend: 'kept',
   };
   for (const line of [
-    jsonLine(TIME, 'info', '', secrets),
+    jsonLine(TIME, 'info', '', jsonFields(secrets)),
     textLine(TIME, 'info', '', secrets),
     JSON.stringify(redact(secrets)),
   ]) {

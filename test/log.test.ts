@@ -34,7 +34,7 @@ function logging(t: TestContext, settings: LogSettings) {
 test('JSON lines in order, both ways, with the level as text and the time as ISO', async (t) => {
   const { log, records } = logging(t, { level: 'info', format: 'json' });
   log.info('start 100% %s');
-  log.perRequest('request', { model: 'm\u2028', status: 200 });
+  log.perRequest('request', () => ({ model: 'm\u2028', status: 200 }));
   log.debug('not said');
   log.warn({ path: 'a\u0085b' }, 'odd');
   const lines = await records();
@@ -66,11 +66,11 @@ test('an error shows its message, code, stack and cause, and nothing of the requ
 test('configure changes level and format from the next line on', async (t) => {
   const { log, read } = logging(t, { level: 'warn', format: 'json' });
   log.info('not said');
-  log.perRequest('not said', {});
+  log.perRequest('not said', () => ({}));
   log.configure({ level: 'debug', format: 'text' });
   log.debug({ err: new Error('boom') }, 'two\nlines');
   log.error({ err: new Error('boom') }, 'fault');
-  log.perRequest('request', { status: 200 });
+  log.perRequest('request', () => ({ status: 200 }));
   await log.close();
   const lines = read().split('\n');
   assert.equal(lines.length, 4);
@@ -90,7 +90,7 @@ test('nothing is lost when the process exits', async () => {
   const process = child(`
     const { createLogger } = await import('LOG');
     const log = createLogger({ level: 'info', format: 'json' });
-    for (let i = 0; i < 5000; i++) log.perRequest('request', { i });
+    for (let i = 0; i < 5000; i++) log.perRequest('request', () => ({ i }));
     process.exit(0);`);
   const lines = (await text(process.stdout)).trimEnd().split('\n');
   assert.deepEqual(
@@ -105,7 +105,7 @@ test('a reader that goes away does not end the process, one that stalls does not
     const log = createLogger({ level: 'info', format: 'json' });
     log.info('first');
     process.stdin.once('data', async () => {
-      for (let i = 0; i < 20000; i++) log.perRequest('request', { i });
+      for (let i = 0; i < 20000; i++) log.perRequest('request', () => ({ i }));
       await log.close();
       process.stderr.write('closed');
       process.stdin.destroy();

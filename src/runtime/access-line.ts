@@ -1,27 +1,29 @@
+import { quote } from '../log-line.ts';
 import type { RoutedRequest } from '../pipeline/routed-request.ts';
 
 /** Fields of one request's log line; times in ms. Never bodies, headers or keys. */
-export function accessLine(routed: RoutedRequest, status: number, elapsed: number): Record<string, string | number> {
-  const line: Record<string, string | number> = {
-    request: routed.id,
-    listener: routed.listener.name,
-    path: routed.path,
-    model: routed.askedModel,
-    route: routed.route?.name ?? '',
-    backend: routed.backend?.spec.name ?? '',
-    status,
-    flag: routed.flag,
-    attempts: routed.attempts,
-    ms: Math.round(elapsed * 10) / 10,
-    ttft: routed.ttft < 0 ? -1 : Math.round(routed.ttft * 10) / 10,
-    bytes: routed.bytes,
-  };
-  if (routed.keyName !== '') line.key = routed.keyName;
-  if (routed.error !== '') line.error = routed.error;
-  if (routed.usage !== undefined) {
-    line.promptTokens = routed.usage.promptTokens;
-    line.completionTokens = routed.usage.completionTokens;
-    if (routed.usage.cachedTokens !== undefined) line.cachedTokens = routed.usage.cachedTokens;
+export function accessFields(routed: RoutedRequest, status: number, elapsed: number): Record<string, string | number> {
+  return JSON.parse(`{${accessJson(routed, status, elapsed).slice(1)}}`) as Record<string, string | number>;
+}
+
+/** The same as `,"name":value…`: put together by hand it takes a third of the time, for every request. */
+export function accessJson(routed: RoutedRequest, status: number, elapsed: number): string {
+  let line =
+    `,"request":${quote(routed.id)},"listener":${quote(routed.listener.name)},"path":"${routed.path}"` +
+    `,"model":${quote(routed.askedModel)},"route":${quote(routed.route?.name ?? '')}` +
+    `,"backend":${quote(routed.backend?.spec.name ?? '')},"status":${status},"flag":"${routed.flag}"` +
+    `,"attempts":${routed.attempts},"ms":${tenths(elapsed)},"ttft":${routed.ttft < 0 ? -1 : tenths(routed.ttft)}` +
+    `,"bytes":${routed.bytes}`;
+  if (routed.keyName !== '') line += `,"key":${quote(routed.keyName)}`;
+  if (routed.error !== '') line += `,"error":${quote(routed.error)}`;
+  const { usage } = routed;
+  if (usage !== undefined) {
+    line += `,"promptTokens":${usage.promptTokens},"completionTokens":${usage.completionTokens}`;
+    if (usage.cachedTokens !== undefined) line += `,"cachedTokens":${usage.cachedTokens}`;
   }
   return line;
+}
+
+function tenths(ms: number): number {
+  return Math.round(ms * 10) / 10;
 }
