@@ -143,17 +143,14 @@ async function run(
   headerLines: string,
   deps: Forwarding,
 ): Promise<AttemptResult> {
-  const { response } = attempt.routed;
-  const onClose = () => {
-    if (!response.writableFinished) attempt.leave();
-  };
-  response.once('close', onClose);
+  const { routed } = attempt;
+  routed.attempt = attempt;
   deps.running.add(attempt);
   try {
     return await attempt.run(client, headerLines);
   } finally {
     deps.running.delete(attempt);
-    response.off('close', onClose);
+    routed.attempt = undefined;
   }
 }
 

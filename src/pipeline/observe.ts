@@ -3,11 +3,12 @@ import type { PipelineDeps, State } from './state.ts';
 
 /** Counts a forwarded request and writes its access line once its response is over, however it ended. */
 export function observe(deps: PipelineDeps): Middleware<State> {
-  return async function observeRequest(ctx, next) {
+  return function observeRequest(ctx, next) {
     const routed = ctx.state.routed!;
     const { res } = ctx;
     const { access } = routed.snapshot.config.logging;
     res.once('close', () => {
+      if (!res.writableFinished) routed.attempt?.leave();
       const elapsed = deps.now() - routed.startedAt;
       const left = !res.writableFinished && routed.flag === '-';
       if (left) routed.flag = 'DC';
@@ -16,6 +17,6 @@ export function observe(deps: PipelineDeps): Middleware<State> {
       deps.telemetry.finished(routed, status);
       if (access) deps.log.access(routed, status, elapsed);
     });
-    await next();
+    return next();
   };
 }

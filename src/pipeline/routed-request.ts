@@ -48,6 +48,8 @@ export class RoutedRequest implements PickRequest {
   pinned: Backend | undefined;
   /** Seen on the way, for the access log and metrics. */
   backend: Backend | undefined;
+  /** The one that runs now: a client that leaves ends it. */
+  attempt: { leave(): void } | undefined;
   attempts = 0;
   /** What the first attempt could choose from; retries leave out the tried ones. */
   firstCandidates: readonly Backend[] | undefined;

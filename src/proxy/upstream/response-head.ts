@@ -4,9 +4,10 @@ import type { ResponseHead } from '../../backends/pool.ts';
 export const MAX_HEAD = 16 * 1024;
 
 const STATUS_LINE = /^HTTP\/1\.([01]) ([1-9]\d\d)(?: [\t\x20-\x7e\x80-\xff]*)?$/;
-const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
-const FORBIDDEN_IN_VALUE = /[\x00-\x08\x0a-\x1f\x7f]/;
+/** All header lines at once, each behind its line break: a token, a colon, and a value without control characters. */
+const HEADER_LINES =
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it refuses
+  /^(?:\r\n[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[^\x00-\x08\x0a-\x1f\x7f]*)*$/;
 
 /** A parsed head, and whether the connection may be used again. */
 export interface ParsedHead extends ResponseHead {
@@ -18,21 +19,23 @@ export interface ParsedHead extends ResponseHead {
  * line, a control character, two lengths or a length beside an encoding are errors. Returns the reason as text then.
  */
 export function parseHead(text: string, method: string): ParsedHead | string {
-  const lines = text.split('\r\n');
-  const statusLine = STATUS_LINE.exec(lines[0]!);
+  const statusEnd = text.indexOf('\r\n');
+  const headerLines = statusEnd < 0 ? '' : text.slice(statusEnd);
+  const statusLine = STATUS_LINE.exec(statusEnd < 0 ? text : text.slice(0, statusEnd));
   if (!statusLine) return 'malformed status line';
+  if (!HEADER_LINES.test(headerLines)) return 'malformed header line';
   const status = Number(statusLine[2]);
   let keepAlive = statusLine[1] === '1';
   const rawHeaders: string[] = [];
   let length = -1;
   let encoding = '';
-  for (let index = 1; index < lines.length; index++) {
-    const line = lines[index]!;
-    const colon = line.indexOf(':');
-    if (colon <= 0) return 'malformed header line';
-    const name = line.slice(0, colon);
-    const value = withoutSpace(line, colon + 1);
-    if (!TOKEN.test(name) || FORBIDDEN_IN_VALUE.test(value)) return 'malformed header line';
+  for (let start = 2; start < headerLines.length; ) {
+    const lineEnd = headerLines.indexOf('\r\n', start);
+    const end = lineEnd < 0 ? headerLines.length : lineEnd;
+    const colon = headerLines.indexOf(':', start);
+    const name = headerLines.slice(start, colon);
+    const value = withoutSpace(headerLines, colon + 1, end);
+    start = end + 2;
     rawHeaders.push(name, value);
     switch (name.length) {
       case 14:
@@ -65,9 +68,9 @@ export function parseHead(text: string, method: string): ParsedHead | string {
 }
 
 /** Spaces and tabs alone: `trim` also takes line breaks and other control characters away, which must be refused. */
-function withoutSpace(line: string, from: number): string {
+function withoutSpace(line: string, from: number, to: number): string {
   let start = from;
-  let end = line.length;
+  let end = to;
   while (start < end && isSpace(line.charCodeAt(start))) start++;
   while (end > start && isSpace(line.charCodeAt(end - 1))) end--;
   return line.slice(start, end);
