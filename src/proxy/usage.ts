@@ -6,7 +6,7 @@ export interface Usage {
   readonly cachedTokens: number | undefined;
 }
 
-const USAGE = '"usage":';
+const USAGE = Buffer.from('"usage":');
 
 /**
  * Takes the last `usage` object out of a JSON answer or an event. Only that object is parsed: an answer may hold megabytes
