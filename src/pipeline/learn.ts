@@ -6,6 +6,8 @@ import { isAdmission, lacksModel } from './verdict.ts';
 
 /** A backend that asks to be left alone is, but not for longer than this; ms. */
 const MAX_COOL = 60_000;
+/** A buffer: the search for a text would encode it for each answer. */
+const ABORT = Buffer.from('"abort"');
 const NOT_FINISHED = /"finish_reason": ?"abort"/;
 
 /** What an attempt's end says of its backend, for whoever watches over backends. */
@@ -83,5 +85,5 @@ export function failureOf(result: AttemptResult): string | undefined {
 
 /** vLLM ends what it gives up with this reason and a 200. It stands near the end, before `usage`. */
 function isAbortedAnswer({ body }: HeldAnswer): boolean {
-  return body.includes('"abort"') && NOT_FINISHED.test(body.toString('latin1'));
+  return body.includes(ABORT) && NOT_FINISHED.test(body.toString('latin1'));
 }
