@@ -94,6 +94,25 @@ export const COMMANDS: readonly Command[] = [
     ],
   },
   {
+    name: 'init',
+    summary: 'write a first router.yaml for servers that are running',
+    args: '[URL…]',
+    maxArgs: Number.POSITIVE_INFINITY,
+    options: [
+      {
+        name: 'output',
+        kind: 'text',
+        value: 'FILE',
+        default: 'router.yaml',
+        help: 'where to write; - is standard output',
+      },
+      { name: 'force', kind: 'switch', help: 'replace the file' },
+      { name: 'key-env', kind: 'text', value: 'NAME', help: 'environment variable with the API key of the servers' },
+    ],
+    details: 'Asks each server for its models, and for the servers where no URL is given.',
+    examples: ['vllm-router init http://gpu1:8000 http://gpu2:8000'],
+  },
+  {
     name: 'schema',
     summary: 'print the JSON Schema, or explain one part of the file',
     args: '[PATH]',
@@ -118,6 +137,18 @@ export const COMMANDS: readonly Command[] = [
     details:
       'Runs examples/demo.yaml, prints what to try, and ends on Ctrl-C. Nothing but the router itself is needed.',
     examples: ['vllm-router demo', 'vllm-router demo --port 8101 --engine-port 9101'],
+  },
+  {
+    name: 'completion',
+    summary: 'print a completion script for bash, zsh or fish',
+    args: 'SHELL',
+    maxArgs: 1,
+    details: 'Made of the same tables as the parser, so it knows every command, option and choice of this version.',
+    examples: [
+      'source <(vllm-router completion bash)',
+      'vllm-router completion zsh > ~/.zfunc/_vllm-router',
+      'vllm-router completion fish | source',
+    ],
   },
   {
     name: 'help',

@@ -1,30 +1,22 @@
 import { VERSION } from '../version.ts';
 import { type Invocation, parseArgv } from './argv.ts';
-import { runCheck } from './check.ts';
-import { runDemo } from './demo.ts';
-import { runDiff } from './diff.ts';
-import { runHelp } from './help.ts';
 import { type Io, processIo } from './io.ts';
-import { runMigrate } from './migrate.ts';
-import { runPrint } from './print.ts';
-import { runSchema } from './schema.ts';
-import { runServe } from './serve.ts';
 
 type Run = (invocation: Invocation, io: Io) => Promise<number>;
 
-const RUNS: Readonly<Record<string, Run>> = {
-  serve: runServe,
-  check: runCheck,
-  print: runPrint,
-  diff: runDiff,
-  migrate: runMigrate,
-  schema: runSchema,
-  demo: runDemo,
-  help: runHelp,
-  version: async (_, io) => {
-    io.out(`vllm-router ${VERSION}\n`);
-    return 0;
-  },
+/** Loaded when asked for: `check` in a commit hook must not pay for the router. */
+const RUNS: Readonly<Record<string, () => Promise<Run>>> = {
+  serve: async () => (await import('./serve.ts')).runServe,
+  check: async () => (await import('./check.ts')).runCheck,
+  print: async () => (await import('./print.ts')).runPrint,
+  diff: async () => (await import('./diff.ts')).runDiff,
+  migrate: async () => (await import('./migrate.ts')).runMigrate,
+  init: async () => (await import('./init.ts')).runInit,
+  schema: async () => (await import('./schema.ts')).runSchema,
+  demo: async () => (await import('./demo.ts')).runDemo,
+  completion: async () => (await import('./completion.ts')).runCompletion,
+  help: async () => (await import('./help.ts')).runHelp,
+  version: async () => runVersion,
 };
 
 /** Runs the command that `argv` names; resolves with the exit code. */
@@ -35,5 +27,11 @@ export async function run(argv: readonly string[]): Promise<number> {
     io.err(parsed.message);
     return parsed.exitCode;
   }
-  return RUNS[parsed.command]!(parsed, io);
+  const command = await RUNS[parsed.command]!();
+  return command(parsed, io);
+}
+
+async function runVersion(_: Invocation, io: Io): Promise<number> {
+  io.out(`vllm-router ${VERSION}\n`);
+  return 0;
 }

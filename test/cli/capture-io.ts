@@ -6,7 +6,9 @@ export interface CapturedIo extends Io {
 }
 
 /** An Io that keeps what is written. */
-export function captureIo(options: Partial<Pick<Io, 'env' | 'terminal'>> & { stdin?: string } = {}): CapturedIo {
+export function captureIo(
+  options: Partial<Pick<Io, 'env' | 'terminal'>> & { stdin?: string; answer?: string } = {},
+): CapturedIo {
   let out = '';
   let err = '';
   return {
@@ -19,6 +21,7 @@ export function captureIo(options: Partial<Pick<Io, 'env' | 'terminal'>> & { std
     env: options.env ?? {},
     terminal: options.terminal ?? false,
     stdin: async () => options.stdin ?? '',
+    ask: async () => options.answer ?? '',
     stdout: () => out,
     stderr: () => err,
   };
