@@ -54,7 +54,7 @@ export const ERRORS = {
   uri_too_long: { status: 414, message: 'The request target is too long.' },
   unsupported_media_type: { status: 415, message: '{detail}' },
   expectation_failed: { status: 417, message: 'Only "Expect: 100-continue" is supported.' },
-  config_rejected: { status: 422, message: 'The configuration has {count} errors; the running one stays.' },
+  config_rejected: { status: 422, message: 'The configuration is not valid (errors: {count}); the running one stays.' },
   headers_too_large: { status: 431, message: 'Request headers are larger than {limit}.' },
   overloaded: {
     status: 503,

@@ -3,9 +3,10 @@ import type { Middleware, ParameterizedContext } from 'koa';
 import type { BackendRegistry } from '../backends/registry.ts';
 import type { ListenerConfig, Service } from '../config/config.ts';
 import { RouterError } from '../errors.ts';
+import { authenticate } from '../pipeline/authenticate.ts';
 import { sendJson } from '../pipeline/respond.ts';
 import type { Snapshot } from '../pipeline/snapshot.ts';
-import type { State } from '../pipeline/state.ts';
+import type { PipelineDeps, State } from '../pipeline/state.ts';
 import { listModels } from './models.ts';
 
 /** What the router's own endpoints tell of the process. */
@@ -18,17 +19,22 @@ export interface OwnEndpointDeps {
   readonly notReady: () => string | undefined;
   readonly metrics: () => Promise<{ contentType: string; text: string }>;
   readonly listener: (snapshot: Snapshot) => ListenerConfig;
+  readonly authenticate: PipelineDeps['authenticate'];
 }
 
 type Handler = (ctx: ParameterizedContext<State>) => void | Promise<void>;
 
-/** What the router answers itself. A listener that does not serve a group has none of its paths. */
+/** What the router answers itself. A listener that does not serve a group has none of its paths; only the API's want a key. */
 export function ownEndpoints(deps: OwnEndpointDeps): Middleware<State> {
   const router = new Router<State>();
+  const authenticated = authenticate(deps);
   const get = (service: Service, path: string, handler: Handler) => {
-    router.get(path, (ctx, next) =>
-      deps.listener(ctx.state.snapshot).serve.includes(service) ? handler(ctx as never) : next(),
-    );
+    router.get(path, (ctx, next) => {
+      if (!deps.listener(ctx.state.snapshot).serve.includes(service)) return next();
+      return service === 'openai'
+        ? authenticated(ctx as never, async () => handler(ctx as never))
+        : handler(ctx as never);
+    });
   };
 
   get('openai', '/v1/models', (ctx) => {
@@ -53,7 +59,8 @@ export function ownEndpoints(deps: OwnEndpointDeps): Middleware<State> {
       })),
     );
   });
-  for (const service of ['openai', 'health'] as const) {
+  // Open where health is.
+  for (const service of ['health', 'openai'] as const) {
     get(service, '/version', (ctx) => sendJson(ctx.res, 200, { version: deps.version }));
   }
   get('health', '/health', (ctx) => sendJson(ctx.res, 200, { status: 'healthy' }));

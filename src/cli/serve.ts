@@ -1,5 +1,6 @@
 import { formatDiagnostics } from '../config/format.ts';
 import { createLogger, type Logger } from '../log.ts';
+import { createConfigControl } from '../runtime/config-control.ts';
 import { readConfig } from '../runtime/config-files.ts';
 import { drain } from '../runtime/drain.ts';
 import { Reloader } from '../runtime/reloader.ts';
@@ -24,6 +25,7 @@ export async function runServe({ config: configPath, overlay, notices }: Invocat
   const log = createLogger(config.logging);
   for (const notice of notices) log.warn(notice);
   const secrets = new Secrets(process.env);
+  const followed = Promise.withResolvers<Watcher>();
   const router = new Router({
     log,
     version: VERSION,
@@ -31,8 +33,13 @@ export async function runServe({ config: configPath, overlay, notices }: Invocat
     resolveSecret: (secret) => secrets.resolve(secret),
     authenticate: (listener, presented) =>
       secrets.authenticate(router.snapshot!.config.auth[listener.auth!]!.keys, presented),
+    control: createConfigControl({
+      path: configPath,
+      reloader: () => reloader,
+      watcher: configPath === undefined ? undefined : followed.promise,
+    }),
   });
-  const reloader = new Reloader({ router, overlay, log, readSecrets: (config) => secrets.load(config) });
+  const reloader: Reloader = new Reloader({ router, overlay, log, readSecrets: (config) => secrets.load(config) });
   try {
     await reloader.reload(first.files, hash, true);
   } catch (error) {
@@ -42,6 +49,7 @@ export async function runServe({ config: configPath, overlay, notices }: Invocat
     return 1;
   }
   const watcher = configPath === undefined ? undefined : await follow(configPath, router, reloader, secrets, log, hash);
+  if (watcher !== undefined) followed.resolve(watcher);
   log.info({ version: VERSION, pid: process.pid, config: configPath ?? 'flags', hash }, 'ready');
   await untilStopped(router, log, watcher);
   await log.close();

@@ -4,7 +4,7 @@ import { RouterError } from '../errors.ts';
 import type { PipelineDeps, State } from './state.ts';
 
 /** Asks for a key where the listener wants one, before a byte of the body is read. */
-export function authenticate(deps: PipelineDeps): Middleware<State> {
+export function authenticate(deps: Pick<PipelineDeps, 'listener' | 'authenticate'>): Middleware<State> {
   return function authenticateRequest(ctx, next) {
     const listener = deps.listener(ctx.state.snapshot);
     if (listener.auth === undefined) return next();

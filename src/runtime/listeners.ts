@@ -4,12 +4,12 @@ import { Listener } from './listener.ts';
 
 /** The bound addresses of the config in force. */
 export class ListenerSet {
-  readonly #handler: (name: string) => RequestListener;
+  readonly #handler: (config: ListenerConfig) => RequestListener;
   readonly #onOpen: (listener: Listener) => void;
   #open = new Map<string, Listener>();
   readonly #closing = new Set<Listener>();
 
-  constructor(handler: (name: string) => RequestListener, onOpen: (listener: Listener) => void) {
+  constructor(handler: (config: ListenerConfig) => RequestListener, onOpen: (listener: Listener) => void) {
     this.#handler = handler;
     this.#onOpen = onOpen;
   }
@@ -64,7 +64,7 @@ export class ListenerSet {
   }
 
   async #bind(config: ListenerConfig): Promise<Listener> {
-    const listener = new Listener(config, this.#handler(config.name));
+    const listener = new Listener(config, this.#handler(config));
     try {
       await listener.open();
     } catch (error) {

@@ -1,3 +1,4 @@
+import type { ReloadState } from '../admin/control.ts';
 import type { Config } from '../config/config.ts';
 import { type Diagnostic, hasErrors } from '../config/diagnostic.ts';
 import { type ConfigFile, type Loaded, loadConfig } from '../config/load.ts';
@@ -11,17 +12,6 @@ export interface ReloaderDeps {
   readonly log: Log;
   /** Reads every secret the config names; returns what could not be read. */
   readonly readSecrets: (config: Config) => readonly string[];
-}
-
-/** What came of the last files that were read, for people who ask. */
-export interface ReloadState {
-  readonly hash: string;
-  readonly result: 'applied' | 'unchanged' | 'rejected';
-  /** Unix ms. */
-  readonly at: number;
-  readonly diagnostics: readonly Diagnostic[];
-  /** Why a valid config could not be put in force. */
-  readonly failure?: string;
 }
 
 /** Turns changed files into the running config, or leaves that as it is and says why. */
@@ -62,6 +52,11 @@ export class Reloader {
     const changed = before === undefined ? undefined : changedSections(before.config, config);
     log.info({ hash, generation: router.snapshot!.generation, ...(changed && { changed }) }, 'config applied');
     return this.#note({ hash, result: 'applied', diagnostics });
+  }
+
+  /** The files cannot be read; the running config stays. */
+  unreadable(reason: string): ReloadState {
+    return this.#note({ hash: '', result: 'rejected', diagnostics: [], failure: reason });
   }
 
   #note(state: Omit<ReloadState, 'at'>): ReloadState {

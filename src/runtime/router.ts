@@ -1,4 +1,7 @@
 import { performance } from 'node:perf_hooks';
+import type { AdminDeps } from '../admin/admin-deps.ts';
+import { adminEndpoints } from '../admin/admin-endpoints.ts';
+import type { ConfigControl } from '../admin/control.ts';
 import { ownEndpoints } from '../admin/own-endpoints.ts';
 import { BackendRegistry } from '../backends/registry.ts';
 import type { Config, ListenerConfig, Secret } from '../config/config.ts';
@@ -27,6 +30,7 @@ export interface RouterOptions {
   readonly config: Config;
   readonly resolveSecret: (secret: Secret) => string | undefined;
   readonly authenticate: PipelineDeps['authenticate'];
+  readonly control: ConfigControl;
 }
 
 const now = () => performance.now();
@@ -42,6 +46,7 @@ export class Router {
   readonly #engines: EngineWatch;
   readonly #statsLog: StatsLog;
   readonly #watchdog: { stop(): void };
+  readonly #admin: AdminDeps;
   readonly #shared = new Map<string, unknown>();
   readonly #created = new Map<string, number>();
   #snapshot: Snapshot | undefined;
@@ -90,8 +95,20 @@ export class Router {
       (source) => createSource(source, { resolveSecret, registry: this.registry, log, counters: discovery }),
       (name) => discovery.forget(name),
     );
+    this.#admin = {
+      registry: this.registry,
+      stats: this.stats,
+      control: options.control,
+      snapshot: () => this.#snapshot!,
+      engine: (id) => this.#engines.stats(id),
+      sources: () => this.#sources.facts(),
+      notReady: () => this.notReady(),
+      authenticate: options.authenticate,
+      now,
+      log,
+    };
     this.#listeners = new ListenerSet(
-      (name) => this.#handler(name),
+      (config) => this.#handler(config),
       (listener) => log.info({ listener: listener.name, ...listener.address }, 'listening'),
     );
     this.#watchdog = startWatchdog(this.running, now);
@@ -114,6 +131,7 @@ export class Router {
     listeners.commit();
     this.#engines.configure(config.stats.engine);
     this.stats.configure({ window: config.stats.window, maxModels: config.stats.prometheus.maxModels });
+    this.stats.shares.keep(new Set(snapshot.routesByName.keys()));
     this.#statsLog.configure(config.stats.log?.every);
   }
 
@@ -155,9 +173,14 @@ export class Router {
     return this.#listeners.open;
   }
 
-  #handler(name: string) {
-    const { log, authenticate, resolveSecret, version, config } = this.#options;
-    const listener = (snapshot: Snapshot): ListenerConfig => snapshot.config.listeners[name] ?? config.listeners[name]!;
+  #handler(config: ListenerConfig) {
+    const { log, authenticate, resolveSecret, version } = this.#options;
+    // Open connections outlive a listener that a reload has removed.
+    let known = config;
+    const listener = (snapshot: Snapshot): ListenerConfig => {
+      known = snapshot.config.listeners[config.name] ?? known;
+      return known;
+    };
     const deps: PipelineDeps = {
       registry: this.registry,
       telemetry: new StatsTelemetry(this.stats),
@@ -181,7 +204,9 @@ export class Router {
       notReady: () => this.notReady(),
       metrics: () => this.stats.metrics(),
       listener,
+      authenticate,
     });
-    return createApp(deps, own);
+    const admin = adminEndpoints({ ...this.#admin, listener });
+    return createApp(deps, (ctx, next) => admin(ctx, () => own(ctx, next)));
   }
 }

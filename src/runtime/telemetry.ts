@@ -15,7 +15,8 @@ export class StatsTelemetry implements Telemetry {
     if (routed.route !== undefined) this.#stats.open(routed.route.name, 1);
   }
 
-  attempt(server: string, model: string, now: number): AttemptTelemetry {
+  attempt(server: string, model: string, now: number, route: string): AttemptTelemetry {
+    this.#stats.shares.dispatched(route, server, now);
     return this.#stats.series(server, model).dispatched(now);
   }
 

@@ -4,6 +4,7 @@ import { Exposition } from './exposition.ts';
 import type { RouterFacts } from './facts.ts';
 import { HostUsage } from './host-usage.ts';
 import { RequestStats } from './request-stats.ts';
+import { RouteShares } from './route-shares.ts';
 import type { Series } from './series.ts';
 import { createView, type View } from './view.ts';
 
@@ -29,6 +30,7 @@ export type ReloadResult = 'applied' | 'unchanged' | 'rejected';
 export class RouterStats {
   readonly version: string;
   readonly requests: RequestStats;
+  readonly shares: RouteShares;
   readonly startedAt: number;
   readonly host = new HostUsage();
   /** Labels of each in the order of `metrics/router.ts`. */
@@ -51,12 +53,14 @@ export class RouterStats {
     this.version = options.version;
     this.startedAt = now;
     this.requests = new RequestStats(options.window, options.maxModels, now);
+    this.shares = new RouteShares(options.window);
     this.#exposition = new Exposition(this, options.process ?? true);
   }
 
   /** Takes over a reloaded config; units as in the options. */
   configure(config: { readonly window: number; readonly maxModels: number }): void {
     this.requests.configure(config.window, config.maxModels, this.#options.now());
+    this.shares.configure(config.window);
   }
 
   /** Where the attempts of one model at one backend are counted: `series(url, model).dispatched(now)`. */
@@ -113,6 +117,7 @@ export class RouterStats {
   retired(server: string): void {
     for (const backend of this.#options.facts.backends()) if (backend.server === server) return;
     this.requests.forget(server);
+    this.shares.forget(server);
   }
 
   view(): View {
