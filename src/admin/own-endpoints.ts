@@ -3,7 +3,7 @@ import type { Middleware, ParameterizedContext } from 'koa';
 import type { BackendRegistry } from '../backends/registry.ts';
 import type { ListenerConfig, Service } from '../config/config.ts';
 import { RouterError } from '../errors.ts';
-import { authenticate } from '../pipeline/authenticate.ts';
+import { keyHolder } from '../pipeline/authenticate.ts';
 import { sendJson } from '../pipeline/respond.ts';
 import type { Snapshot } from '../pipeline/snapshot.ts';
 import type { PipelineDeps, State } from '../pipeline/state.ts';
@@ -24,16 +24,19 @@ export interface OwnEndpointDeps {
 
 type Handler = (ctx: ParameterizedContext<State>) => void | Promise<void>;
 
-/** What the router answers itself. A listener that does not serve a group has none of its paths; only the API's want a key. */
+/** What the router answers itself. A listener that does not serve a group has none of its paths. */
 export function ownEndpoints(deps: OwnEndpointDeps): Middleware<State> {
-  const router = new Router<State>();
-  const authenticated = authenticate(deps);
+  // Exactly these paths: `/V1/models` and `/v1/models/` are nobody's.
+  const router = new Router<State>({ sensitive: true, strict: true });
+  const paths = new Map<string, Service>();
   const get = (service: Service, path: string, handler: Handler) => {
+    paths.set(path, service);
     router.get(path, (ctx, next) => {
-      if (!deps.listener(ctx.state.snapshot).serve.includes(service)) return next();
-      return service === 'openai'
-        ? authenticated(ctx as never, async () => handler(ctx as never))
-        : handler(ctx as never);
+      const listener = deps.listener(ctx.state.snapshot);
+      if (!listener.serve.includes(service)) return next();
+      // Probes and scrapers have no key, as with vLLM itself; what models there are is for those who may use them.
+      if (service === 'openai') keyHolder(ctx.req, listener, deps.authenticate);
+      return handler(ctx as never);
     });
   };
 
@@ -42,7 +45,7 @@ export function ownEndpoints(deps: OwnEndpointDeps): Middleware<State> {
   });
   // vLLM answers 404 here and the SDKs' models.retrieve fails; names hold slashes.
   get('openai', '/v1/models/{*id}', (ctx) => {
-    const id = decodeURIComponent(ctx.path.slice('/v1/models/'.length));
+    const id = decoded(ctx.path.slice('/v1/models/'.length));
     const target = ctx.state.snapshot.aliases.get(id) ?? id;
     const card = listModels(deps.registry.backends).find((model) => model.id === target);
     if (card === undefined) throw new RouterError('model_not_found', { model: id.slice(0, 200) });
@@ -59,8 +62,7 @@ export function ownEndpoints(deps: OwnEndpointDeps): Middleware<State> {
       })),
     );
   });
-  // Open where health is.
-  for (const service of ['health', 'openai'] as const) {
+  for (const service of ['openai', 'health'] as const) {
     get(service, '/version', (ctx) => sendJson(ctx.res, 200, { version: deps.version }));
   }
   get('health', '/health', (ctx) => sendJson(ctx.res, 200, { status: 'healthy' }));
@@ -79,5 +81,23 @@ export function ownEndpoints(deps: OwnEndpointDeps): Middleware<State> {
     ctx.res.end(text);
   });
 
-  return router.routes() as unknown as Middleware<State>;
+  const routes = router.routes() as unknown as Middleware<State>;
+  return (ctx, next) => {
+    const service = paths.get(ctx.path);
+    const served = service !== undefined && deps.listener(ctx.state.snapshot).serve.includes(service);
+    if (served && ctx.method !== 'GET' && ctx.method !== 'HEAD') {
+      const allow = 'GET, HEAD';
+      throw new RouterError('method_not_allowed', { method: ctx.method, allow }, { headers: { allow } });
+    }
+    return routes(ctx, next);
+  };
+}
+
+/** As it stands where it is not validly encoded: no model has such a name. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }

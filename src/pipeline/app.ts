@@ -79,7 +79,7 @@ function body(): Koa.Middleware<State> {
   return async function readRequestBody(ctx, next) {
     const routed = ctx.state.routed!;
     checkEncoding(routed);
-    const { body, slab } = await readBody(ctx.req, routed.listener.maxBodySize);
+    const { body, slab } = await readBody(ctx.req, ctx.res, routed.listener.maxBodySize);
     routed.body = body;
     try {
       await next();

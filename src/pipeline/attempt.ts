@@ -1,5 +1,6 @@
 import type { Backend, RunningAttempt } from '../backends/backend.ts';
 import type { Exchange } from '../backends/pool.ts';
+import { AnswerCollector } from '../proxy/answer-collector.ts';
 import type { AttemptResult, FailureReason } from '../proxy/attempt-result.ts';
 import type { ClientWriter } from '../proxy/client-writer.ts';
 import { Relay, type RelayHooks } from '../proxy/relay.ts';
@@ -7,6 +8,7 @@ import { withBackendKey } from '../proxy/request-headers.ts';
 import { askedChoices } from './choices.ts';
 import type { Forwarding } from './forward.ts';
 import { ABORTED, failureOf, learn, outcomeOf } from './learn.ts';
+import type { Leg } from './leg.ts';
 import type { Route } from './route.ts';
 import type { RoutedRequest } from './routed-request.ts';
 import type { AttemptTelemetry } from './telemetry.ts';
@@ -21,17 +23,19 @@ export class Attempt implements RunningAttempt, RelayHooks {
   readonly route: Route;
   readonly backend: Backend;
   readonly startedAt: number;
+  readonly #leg: Leg;
   readonly #deps: Forwarding;
   readonly #telemetry: AttemptTelemetry;
   readonly #uncachedTokens: number;
-  #relay!: Relay;
+  #relay!: Relay | AnswerCollector;
   #exchange: Exchange | undefined;
   #awaitsFirstByte = true;
   #probe = false;
 
-  constructor(routed: RoutedRequest, route: Route, backend: Backend, deps: Forwarding) {
+  constructor(routed: RoutedRequest, route: Route, leg: Leg, backend: Backend, deps: Forwarding) {
     this.routed = routed;
     this.route = route;
+    this.#leg = leg;
     this.backend = backend;
     this.#deps = deps;
     this.startedAt = deps.now();
@@ -52,11 +56,12 @@ export class Attempt implements RunningAttempt, RelayHooks {
   }
 
   get stream(): boolean {
-    return this.routed.stream;
+    // What is asked for one token answers with that token.
+    return this.routed.stream || !this.#leg.toClient;
   }
 
   get size(): number {
-    return this.routed.body.length;
+    return this.#leg.body.length;
   }
 
   get model(): string {
@@ -71,17 +76,20 @@ export class Attempt implements RunningAttempt, RelayHooks {
   run(client: ClientWriter, headerLines: string): Promise<AttemptResult> {
     const { routed, backend } = this;
     return new Promise((resolve) => {
-      this.#relay = new Relay(client, routed.kind, routed.id, this, (result) => {
+      const settle = (result: AttemptResult) => {
         this.#end(result);
         resolve(result);
-      });
+      };
+      this.#relay = this.#leg.toClient
+        ? new Relay(client, routed.kind, routed.id, this, settle)
+        : new AnswerCollector(routed.kind, routed.id, this, settle);
       this.#begin();
       const key = backend.spec.apiKey && this.#deps.resolveSecret(backend.spec.apiKey);
       const request = {
         method: 'POST',
         path: routed.path + routed.query,
         headerLines: key === undefined ? headerLines : withBackendKey(headerLines, key),
-        body: routed.body,
+        body: this.#leg.body,
       };
       try {
         this.#exchange = backend.pool.send(request, this.#relay, this.route.config.timeouts.connect);
@@ -118,7 +126,7 @@ export class Attempt implements RunningAttempt, RelayHooks {
   onFirstByte(now: number, ofStream: boolean): void {
     this.#firstByteSeen();
     this.backend.paces.add(this.startedAt, now - this.startedAt, this);
-    this.routed.ttft = now - this.routed.startedAt;
+    if (this.#leg.toClient) this.routed.ttft = now - this.routed.startedAt;
     if (ofStream) this.#telemetry.firstToken(now);
     this.route.algorithm.observe?.({ type: 'first-byte', request: this.routed, candidate: this.backend });
   }
@@ -155,7 +163,7 @@ export class Attempt implements RunningAttempt, RelayHooks {
     routed.bytes += this.#relay.bytes;
     const usage = usageOf(result);
     if (usage !== undefined) {
-      routed.usage = usage;
+      if (this.#leg.toClient) routed.usage = usage;
       const { promptTokens, cachedTokens } = usage;
       algorithm.observe?.({
         type: 'usage',

@@ -1,21 +1,29 @@
-import type { IncomingHttpHeaders } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { Middleware } from 'koa';
+import type { ListenerConfig } from '../config/config.ts';
 import { RouterError } from '../errors.ts';
-import type { PipelineDeps, State } from './state.ts';
+import type { ApiKeyHolder, PipelineDeps, State } from './state.ts';
 
 /** Asks for a key where the listener wants one, before a byte of the body is read. */
 export function authenticate(deps: Pick<PipelineDeps, 'listener' | 'authenticate'>): Middleware<State> {
   return function authenticateRequest(ctx, next) {
-    const listener = deps.listener(ctx.state.snapshot);
-    if (listener.auth === undefined) return next();
-    const presented = presentedKey(ctx.req.headers);
-    const holder = presented === undefined ? undefined : deps.authenticate(listener, presented);
-    if (holder === undefined) {
-      throw new RouterError('unauthorized', {}, { headers: { 'www-authenticate': 'Bearer', connection: 'close' } });
-    }
-    if (ctx.state.routed !== undefined) ctx.state.routed.keyName = holder.name;
+    const holder = keyHolder(ctx.req, deps.listener(ctx.state.snapshot), deps.authenticate);
+    if (holder !== undefined) ctx.state.routed!.keyName = holder.name;
     return next();
   };
+}
+
+/** Whose key the request came with; undefined where the listener asks for none. Throws where it asks and there is none. */
+export function keyHolder(
+  request: IncomingMessage,
+  listener: ListenerConfig,
+  authenticate: PipelineDeps['authenticate'],
+): ApiKeyHolder | undefined {
+  if (listener.auth === undefined) return undefined;
+  const presented = presentedKey(request.headers);
+  const holder = presented === undefined ? undefined : authenticate(listener, presented);
+  if (holder !== undefined) return holder;
+  throw new RouterError('unauthorized', {}, { headers: { 'www-authenticate': 'Bearer' } });
 }
 
 /** OpenAI's clients send a bearer token, Anthropic's `x-api-key`. */

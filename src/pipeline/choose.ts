@@ -1,5 +1,6 @@
 import type { Backend } from '../backends/backend.ts';
 import type { Admission } from './admit.ts';
+import type { Leg } from './leg.ts';
 import type { Route } from './route.ts';
 import type { RoutedRequest } from './routed-request.ts';
 
@@ -17,10 +18,11 @@ export interface Chooser {
 export function choose(
   routed: RoutedRequest,
   route: Route,
-  tried: readonly Backend[],
+  leg: Leg,
   panic: boolean,
   deps: Chooser,
 ): Backend | 'full' | undefined {
+  const { tried } = leg;
   const now = deps.now();
   const limit = route.config.limits.inflightPerBackend;
   if (routed.pinned !== undefined) {
@@ -29,10 +31,10 @@ export function choose(
   }
   const candidates = route.candidates.available(routed.model, tried, now, panic);
   if (candidates.length === 0) return undefined;
-  routed.firstCandidates ??= candidates;
+  leg.firstCandidates ??= candidates;
   const open = narrowed(candidates, limit, now, deps);
   if (open.length === 0) return 'full';
-  return route.algorithm.pick(open, routed, routed.firstCandidates) as Backend | undefined;
+  return route.algorithm.pick(open, routed, leg.firstCandidates) as Backend | undefined;
 }
 
 /** Without those that are full, and without those that are coming back as often as their share is not yet whole. */

@@ -1,22 +1,19 @@
 import type { Backend } from '../backends/backend.ts';
 import { type ErrorCode, RouterError } from '../errors.ts';
-import type { AttemptResult, FailureReason, HeldAnswer } from '../proxy/attempt-result.ts';
+import type { FailureReason, HeldAnswer } from '../proxy/attempt-result.ts';
 import type { ClientWriter } from '../proxy/client-writer.ts';
+import type { Leg } from './leg.ts';
+import type { Role } from './route.ts';
 import type { Flag, RoutedRequest } from './routed-request.ts';
 import { isWrongKind } from './verdict.ts';
 
-/** Sends the last answer, or throws what the client is told instead. `backend` made it. */
-export function conclude(
-  routed: RoutedRequest,
-  client: ClientWriter,
-  last: AttemptResult | undefined,
-  backend: Backend | undefined,
-): void {
+/** Sends the last answer, or throws what the client is told instead. */
+export function conclude(routed: RoutedRequest, client: ClientWriter, { last, lastBackend, role }: Leg): void {
   switch (last?.type) {
     case undefined:
-      throw unavailable(routed);
+      throw unavailable(routed, role);
     case 'answered':
-      sendAnswer(routed, client, last.answer, backend!);
+      sendAnswer(routed, client, last.answer, lastBackend!);
       return;
     case 'streamed':
       return;
@@ -30,7 +27,7 @@ export function conclude(
       return;
     case 'failed':
       routed.flag = FLAGS[last.reason];
-      throw failure(routed, CODES[last.reason]);
+      throw failure(routed, inRole(CODES[last.reason], role));
   }
 }
 
@@ -40,10 +37,16 @@ export function failure(routed: RoutedRequest, code: ErrorCode): RouterError {
 }
 
 /** Nobody could be asked at all. */
-function unavailable(routed: RoutedRequest): RouterError {
+function unavailable(routed: RoutedRequest, role: Role | undefined): RouterError {
   const known = routed.route!.candidates.all(routed.model).length > 0 || routed.modelSeen;
   routed.flag = known ? 'UH' : 'NR';
-  return failure(routed, known ? 'model_unavailable' : 'model_not_found');
+  return failure(routed, known ? inRole('model_unavailable', role) : 'model_not_found');
+}
+
+/** Which half of the route is missing is what its operators want to know first. */
+function inRole(code: ErrorCode, role: Role | undefined): ErrorCode {
+  if (role === undefined || (code !== 'model_unavailable' && code !== 'backend_unavailable')) return code;
+  return role === 'prefill' ? 'prefill_unavailable' : 'decode_unavailable';
 }
 
 function sendAnswer(routed: RoutedRequest, client: ClientWriter, answer: HeldAnswer, backend: Backend): void {

@@ -7,7 +7,9 @@ import { ClientWriter } from '../proxy/client-writer.ts';
 import { Attempt } from './attempt.ts';
 import { type Chooser, choose } from './choose.ts';
 import { conclude, failure } from './conclude.ts';
+import { serveInRoles } from './disaggregated/serve-in-roles.ts';
 import type { BackendNews } from './learn.ts';
+import { Leg, type Prepare, type TryBackends } from './leg.ts';
 import type { Route } from './route.ts';
 import type { RoutedRequest } from './routed-request.ts';
 import type { Telemetry } from './telemetry.ts';
@@ -45,13 +47,9 @@ class RequestForwarding {
   readonly #headerLines: string;
   readonly #deps: Forwarding;
   readonly #client: ClientWriter;
-  readonly #tried: Backend[] = [];
   readonly #judge: Judge;
-  #last: AttemptResult | undefined;
-  /** Why no attempt was made at all. */
-  #refused: RouterError | undefined;
-  /** Further attempts that had a price. */
-  #repeats = 0;
+  /** The one that answers the client. */
+  readonly #leg: Leg;
 
   constructor(routed: RoutedRequest, headerLines: string, deps: Forwarding) {
     this.#routed = routed;
@@ -59,72 +57,89 @@ class RequestForwarding {
     this.#deps = deps;
     this.#client = new ClientWriter(routed.response);
     this.#judge = new Judge(routed.route!.config.retry.statuses);
+    this.#leg = new Leg(true, routed.body);
   }
 
   /** Tries the route's backends. True when the result is final, false when another route may try. */
-  async serve(route: Route): Promise<boolean> {
+  serve(route: Route): Promise<boolean> {
+    const { roles } = route;
+    if (roles === undefined || this.#routed.pinned !== undefined) return this.#tryBackends(route, this.#leg);
+    const tryBackends = (...args: Parameters<TryBackends>) => this.#tryBackends(...args);
+    return serveInRoles(this.#routed, roles, this.#leg, tryBackends, this.#deps);
+  }
+
+  async #tryBackends(route: Route, leg: Leg, prepare?: Prepare): Promise<boolean> {
     const routed = this.#routed;
     const deps = this.#deps;
-    routed.firstCandidates = undefined;
+    leg.firstCandidates = undefined;
+    leg.role = route.role;
     let reason = '';
     for (;;) {
       // With an answer in hand, backends that are believed to be down are not asked.
-      const panic = this.#last?.type !== 'answered';
-      const chosen = choose(routed, route, this.#tried, panic, deps);
-      const backend = chosen === 'full' ? await this.#queue(route, panic) : chosen;
+      const panic = leg.last?.type !== 'answered';
+      // What nobody could go on with is not begun.
+      if (prepare !== undefined && route.candidates.available(routed.model, leg.tried, deps.now(), panic).length > 0) {
+        const prepared = await prepare();
+        if (prepared !== 'ready') return prepared === 'over';
+      }
+      const chosen = choose(routed, route, leg, panic, deps);
+      const backend = chosen === 'full' ? await this.#queue(route, leg, panic) : chosen;
       if (chosen === 'full' && backend !== undefined) deps.admission.claim(backend);
       if (routed.over) {
-        this.#last = { type: 'left' };
+        leg.last = { type: 'left' };
         return true;
       }
       if (reason !== '') deps.telemetry.retried(reason, backend === undefined ? 'no-candidate' : 'sent');
       if (backend === undefined) return false;
-      this.#tried.push(backend);
-      const result = await run(new Attempt(routed, route, backend, deps), this.#client, this.#headerLines, deps);
-      this.#last = result;
+      leg.tried.push(backend);
+      const result = await run(new Attempt(routed, route, leg, backend, deps), this.#client, this.#headerLines, deps);
+      leg.last = result;
+      leg.lastBackend = backend;
       const verdict = this.#judge.verdict(result, backend.spec.apiKey !== undefined);
       if (verdict === 'final') return true;
       if (verdict === 'poison') throw failure(routed, 'poison_request');
       reason = reasonOf(result);
-      if (!this.#mayRepeat(route, verdict, reason)) return false;
+      if (!this.#mayRepeat(route, leg, verdict, reason)) return false;
       // The first repetition comes at once, for the sake of the client; later ones must not add to a storm.
-      if (this.#repeats > 1) await pause(25 + deps.random() * 225);
+      if (leg.repeats > 1) await pause(25 + deps.random() * 225);
     }
   }
 
   /** What the client did wrong, another route's backends would not like better. */
   get mayFallBack(): boolean {
     if (this.#routed.pinned !== undefined) return false;
-    if (this.#last?.type !== 'answered') return true;
-    const { status } = this.#last.answer;
+    const { last } = this.#leg;
+    if (last?.type !== 'answered') return true;
+    const { status } = last.answer;
     return status >= 500 || status === 401 || status === 403;
   }
 
   conclude(): void {
-    if (this.#last === undefined && this.#refused !== undefined) throw this.#refused;
-    conclude(this.#routed, this.#client, this.#last, this.#tried.at(-1));
+    const { last, refused } = this.#leg;
+    if (last === undefined && refused !== undefined) throw refused;
+    conclude(this.#routed, this.#client, this.#leg);
   }
 
   /** All that could serve have all they may have. */
-  async #queue(route: Route, panic: boolean): Promise<Backend | undefined> {
+  async #queue(route: Route, leg: Leg, panic: boolean): Promise<Backend | undefined> {
     // What a backend has said already is worth more than a place in a queue.
-    if (this.#last?.type === 'answered') return undefined;
+    if (leg.last?.type === 'answered') return undefined;
     try {
       return await this.#deps.admission.wait(this.#routed, route, () => {
-        const next = choose(this.#routed, route, this.#tried, panic, this.#deps);
+        const next = choose(this.#routed, route, leg, panic, this.#deps);
         return next === 'full' ? undefined : next;
       });
     } catch (error) {
       if (!(error instanceof RouterError)) throw error;
-      this.#refused = error;
+      leg.refused = error;
       return undefined;
     }
   }
 
-  #mayRepeat(route: Route, verdict: Verdict, reason: string): boolean {
+  #mayRepeat(route: Route, leg: Leg, verdict: Verdict, reason: string): boolean {
     if (verdict === 'free') return true;
     const { telemetry, now } = this.#deps;
-    if (this.#repeats >= route.config.retry.attempts) {
+    if (leg.repeats >= route.config.retry.attempts) {
       telemetry.retried(reason, 'exhausted');
       return false;
     }
@@ -132,7 +147,7 @@ class RequestForwarding {
       telemetry.retried(reason, 'budget');
       return false;
     }
-    this.#repeats++;
+    leg.repeats++;
     return true;
   }
 }

@@ -1,8 +1,11 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Middleware } from 'koa';
 import { RouterError } from '../errors.ts';
+import { linger } from './linger.ts';
 import { requestId } from './request-id.ts';
 import { asRouterError, sendError } from './respond.ts';
 import type { PipelineDeps, State } from './state.ts';
+import { checkProtocol } from './strict.ts';
 
 /** First and last: gives the request its id, and turns whatever is thrown into an answer. */
 export function guard(deps: PipelineDeps): Middleware<State> {
@@ -14,11 +17,12 @@ export function guard(deps: PipelineDeps): Middleware<State> {
     // A connection that a drain will close says so, while the client can still choose another.
     if (deps.draining()) res.setHeader('connection', 'close');
     try {
+      checkProtocol(req);
       await next();
     } catch (thrown) {
       const error = asRouterError(thrown);
       if (error.code === 'internal_error') deps.log.error({ err: thrown, request: id }, 'request failed in the router');
-      if (error.headers.connection === 'close') closeAfter(ctx.req);
+      if (hasUnreadBody(req)) leaveUnread(req, res);
       if (!res.writableEnded && !res.destroyed) sendError(res, error, id);
       ctx.state.error = error.code;
       deps.telemetry.rejected(error.code);
@@ -33,8 +37,13 @@ export function notFound(): Middleware<State> {
   };
 }
 
+function hasUnreadBody({ complete, headers }: IncomingMessage): boolean {
+  return !complete && (headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0);
+}
+
 /** The rest of an unread body is not worth reading: the connection ends with the answer. */
-function closeAfter(request: import('node:http').IncomingMessage): void {
-  request.unpipe();
+function leaveUnread(request: IncomingMessage, response: ServerResponse): void {
+  if (!response.headersSent) response.setHeader('connection', 'close');
+  linger(request.socket);
   request.resume();
 }

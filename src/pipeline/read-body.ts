@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { RouterError } from '../errors.ts';
 import { formatSize } from '../units.ts';
 import { takeSlab } from './body-slabs.ts';
@@ -13,9 +13,11 @@ export interface ReadBody {
  * Refuses what is too large by its length before a byte of it is read, or on crossing the limit; the connection closes with that
  * answer, since the rest of the body is still on its way.
  */
-export function readBody(request: IncomingMessage, limit: number): Promise<ReadBody> {
+export function readBody(request: IncomingMessage, response: ServerResponse, limit: number): Promise<ReadBody> {
   const declared = Number(request.headers['content-length'] ?? -1);
   if (declared > limit) return Promise.reject(tooLarge(limit));
+  // A client that asks first is told to go on only now: key and size have been looked at.
+  if (request.headers.expect !== undefined && request.httpVersionMinor === 1) response.writeContinue();
   const slab = takeSlab(declared);
   return new Promise((resolve, reject) => {
     let pieces: Buffer[] | undefined;

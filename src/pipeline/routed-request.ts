@@ -51,8 +51,6 @@ export class RoutedRequest implements PickRequest {
   /** The one that runs now: a client that leaves ends it. */
   attempt: { leave(): void } | undefined;
   attempts = 0;
-  /** What the first attempt could choose from; retries leave out the tried ones. */
-  firstCandidates: readonly Backend[] | undefined;
   /** The body asks for a stream: its first byte comes early, an answer's only with its end. */
   stream = false;
   ttft = -1;

@@ -1,5 +1,7 @@
+import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import { type ErrorCode, RouterError } from '../errors.ts';
+import { linger } from '../pipeline/linger.ts';
 
 const CODES: Readonly<Record<string, ErrorCode>> = {
   HPE_HEADER_OVERFLOW: 'headers_too_large',
@@ -17,15 +19,16 @@ export function onClientError(error: NodeJS.ErrnoException, socket: Socket): voi
   }
   const code = CODES[error.code ?? ''] ?? 'bad_request';
   const answer = new RouterError(code, { detail: 'the request is not valid HTTP/1.1', limit: '16KiB' });
-  const body = answer.body();
-  const reason =
-    answer.status === 408
-      ? 'Request Timeout'
-      : answer.status === 431
-        ? 'Request Header Fields Too Large'
-        : 'Bad Request';
-  socket.end(
-    `HTTP/1.1 ${answer.status} ${reason}\r\ncontent-type: application/json\r\n` +
-      `content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
-  );
+  // The connection may not be ours to close at once: what is still on its way would turn the answer into a reset.
+  linger(socket);
+  socket.end(rawAnswer(answer));
+  socket.destroySoon();
+}
+
+/** An answer in bytes, for where no response object exists. It ends the connection. */
+export function rawAnswer(error: RouterError): string {
+  const body = error.body();
+  let head = `HTTP/1.1 ${error.status} ${STATUS_CODES[error.status]}\r\ncontent-type: application/json\r\n`;
+  for (const [name, value] of Object.entries(error.headers)) if (name !== 'connection') head += `${name}: ${value}\r\n`;
+  return `${head}content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`;
 }

@@ -3,7 +3,9 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { ListenerConfig } from '../config/config.ts';
-import { onClientError } from './client-error.ts';
+import { RouterError } from '../errors.ts';
+import { onClientError, rawAnswer } from './client-error.ts';
+import type { ConnectionCap } from './connection-cap.ts';
 
 /** Bytes of request head; vLLM takes more, no client we know of sends that. */
 const MAX_HEAD = 16 * 1024;
@@ -18,8 +20,15 @@ const SERVER_OPTIONS = {
   // Above the 60 s idle time-out of common load balancers, so that they close first and no request meets a closing socket.
   keepAliveTimeout: 65_000,
   insecureHTTPParser: false,
-  requireHostHeader: true,
+  // The pipeline answers that in our own shape.
+  requireHostHeader: false,
 } as const;
+
+/** ms */
+type TimeLimits = Record<
+  'connectionsCheckingInterval' | 'headersTimeout' | 'requestTimeout' | 'keepAliveTimeout',
+  number
+>;
 
 /** One bound address. What it serves is looked up per request, so only a changed address or TLS needs another one. */
 export class Listener {
@@ -27,13 +36,25 @@ export class Listener {
   readonly #server: Server | TlsServer;
   readonly #config: ListenerConfig;
 
-  constructor(config: ListenerConfig, handle: RequestListener) {
+  /** `times` replaces the time limits, for tests. */
+  constructor(config: ListenerConfig, handle: RequestListener, cap: ConnectionCap, times: Partial<TimeLimits> = {}) {
     this.name = config.name;
     this.#config = config;
+    const options = { ...SERVER_OPTIONS, ...times };
     this.#server = config.tls
-      ? createTlsServer({ ...SERVER_OPTIONS, ...readTls(config.tls), ALPNProtocols: ['http/1.1'] }, handle)
-      : createServer(SERVER_OPTIONS, handle);
+      ? createTlsServer({ ...options, ...readTls(config.tls), ALPNProtocols: ['http/1.1'] }, handle)
+      : createServer(options, handle);
     this.#server.on('clientError', onClientError);
+    this.#server.on('connection', (socket) => cap.accept(socket));
+    // The pipeline asks for the body once it knows that it wants it, and refuses other expectations.
+    this.#server.on('checkContinue', handle);
+    this.#server.on('checkExpectation', handle);
+    this.#server.on('connect', (_request, socket) => {
+      const allow = 'GET, HEAD, POST';
+      socket.end(
+        rawAnswer(new RouterError('method_not_allowed', { method: 'CONNECT', allow }, { headers: { allow } })),
+      );
+    });
   }
 
   /** Rejects with the system's error when the address cannot be had. */

@@ -1,15 +1,17 @@
 import type { RequestListener } from 'node:http';
 import type { Config, ListenerConfig } from '../config/config.ts';
+import { ConnectionCap } from './connection-cap.ts';
 import { Listener } from './listener.ts';
 
 /** The bound addresses of the config in force. */
 export class ListenerSet {
-  readonly #handler: (config: ListenerConfig) => RequestListener;
+  readonly #handler: (name: string) => RequestListener;
   readonly #onOpen: (listener: Listener) => void;
   #open = new Map<string, Listener>();
   readonly #closing = new Set<Listener>();
+  readonly #cap = new ConnectionCap();
 
-  constructor(handler: (config: ListenerConfig) => RequestListener, onOpen: (listener: Listener) => void) {
+  constructor(handler: (name: string) => RequestListener, onOpen: (listener: Listener) => void) {
     this.#handler = handler;
     this.#onOpen = onOpen;
   }
@@ -64,7 +66,7 @@ export class ListenerSet {
   }
 
   async #bind(config: ListenerConfig): Promise<Listener> {
-    const listener = new Listener(config, this.#handler(config));
+    const listener = new Listener(config, this.#handler(config.name), this.#cap);
     try {
       await listener.open();
     } catch (error) {
