@@ -155,6 +155,7 @@ export const COMMANDS: readonly Command[] = [
     summary: 'explain the router or one command',
     args: '[COMMAND]',
     maxArgs: 1,
+    options: [{ name: 'markdown', kind: 'switch', help: 'write the reference of every flag as Markdown' }],
     details: 'The same as --help.',
     examples: ['vllm-router help check'],
   },

@@ -3,6 +3,7 @@ import { EXIT, type Invocation } from './argv.ts';
 import { COMMANDS, type Command, findCommand } from './commands.ts';
 import { COMPATIBILITY, type Flag } from './compatibility-flags.ts';
 import { FLAGS } from './flags.ts';
+import { flagsMarkdown } from './flags-reference.ts';
 import type { Io } from './io.ts';
 import type { Option } from './options.ts';
 
@@ -18,7 +19,11 @@ const EXIT_CODES: readonly (readonly [number, string])[] = [
   [64, 'wrong use of a command'],
 ];
 
-export async function runHelp({ args }: Invocation, io: Io): Promise<number> {
+export async function runHelp({ args, options }: Invocation, io: Io): Promise<number> {
+  if (options.has('markdown')) {
+    io.out(flagsMarkdown());
+    return EXIT.ok;
+  }
   const [name] = args;
   const command = name === undefined ? undefined : findCommand(name);
   if (name !== undefined && !command) {

@@ -8,6 +8,7 @@ import { mergeFiles } from './merge-files.ts';
 import { convertDynamicConfig, isDynamicConfig } from './original/dynamic-config.ts';
 import { applyOverlay, type Overlay } from './overlay.ts';
 import { type ConfigFile, parseFile } from './parse.ts';
+import { redact } from './redact.ts';
 import { checkReferences } from './references.ts';
 import { emptyMap, type MapNode, type Node, nearest, type Origin, type Path, type Plain, toPlain } from './tree.ts';
 import { validate } from './validate.ts';
@@ -58,6 +59,8 @@ export function loadConfig(input: LoadInput): Loaded {
   diagnostics.push(...validate(root));
   const tree = effectiveTree(root);
   diagnostics.push(...checkReferences(root, tree, input.overlay ?? [], hasErrors(diagnostics)));
+  redact(tree);
+  redact(root);
   return {
     ...(!hasErrors(diagnostics) && { config: assemble(convert(tree)) }),
     diagnostics: sortDiagnostics(diagnostics, order),

