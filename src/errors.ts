@@ -86,6 +86,20 @@ export const ERRORS = {
     retryAfter: 2,
   },
   backend_unavailable: { status: 503, message: 'No backend could be reached. Please try again later.', retryAfter: 2 },
+  prefill_unavailable: {
+    status: 503,
+    message:
+      "PREFILL_SERVICE_UNAVAILABLE: No prefill backend of model '{model}' can take the request. Please try again later.",
+    param: 'model',
+    retryAfter: 2,
+  },
+  decode_unavailable: {
+    status: 503,
+    message:
+      "DECODE_SERVICE_UNAVAILABLE: No decode backend of model '{model}' can take the request. Please try again later.",
+    param: 'model',
+    retryAfter: 2,
+  },
   server_shutting_down: { status: 503, message: 'The router is shutting down.', retryAfter: 1 },
   not_ready: { status: 503, message: 'The router is not ready: {detail}.', retryAfter: 1 },
   http_version_not_supported: { status: 505, message: 'Only HTTP/1.0 and HTTP/1.1 are supported.' },

@@ -1,5 +1,6 @@
 import type { AlgorithmConfig } from '../config/config.ts';
 import type { Algorithm, AlgorithmContext } from './algorithm.ts';
+import { DisaggregatedPrefill } from './disaggregated-prefill.ts';
 import { LeastLoad } from './least-load.ts';
 import { PowerOfTwo } from './power-of-two.ts';
 import { PrefixAware } from './prefix-aware/prefix-aware.ts';
@@ -26,6 +27,8 @@ const TABLE: { readonly [T in AlgorithmConfig['type']]?: Row<T> } = {
   session: (config, context, create) => new Session(config, create(config.otherwise, context)),
   'prefix-aware': (config, context, create) =>
     new PrefixAware(sharedIndex(context.shared, config.indexSize), create(config.otherwise, context)),
+  'disaggregated-prefill': ({ prefill, decode }, context, create) =>
+    new DisaggregatedPrefill(create(prefill.algorithm, context), create(decode.algorithm, context)),
 };
 
 /** Builds the algorithm of a route. Throws for a type that has no row: the schema admits only those that have one. */

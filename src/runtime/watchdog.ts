@@ -23,7 +23,7 @@ function check(running: ReadonlySet<Attempt>, now: number): void {
       // The backend is silent, or a client has not read for as long: it holds buffers and a place at an engine.
       if (attempt.paused) attempt.dropClient();
       else attempt.fail('idle_timeout');
-    } else if (firstByte > 0 && routed.stream && now - attempt.startedAt >= firstByte) {
+    } else if (firstByte > 0 && attempt.stream && now - attempt.startedAt >= firstByte) {
       attempt.fail('first_byte_timeout');
     }
   }

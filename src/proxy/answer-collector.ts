@@ -1,0 +1,96 @@
+import type { ChunkRanges, Exchange, ResponseHead, UpstreamError, UpstreamHandler } from '../backends/pool.ts';
+import type { ApiKind } from './api-kind.ts';
+import type { AttemptResult, FailureReason } from './attempt-result.ts';
+import { payloads } from './payload.ts';
+import type { RelayHooks } from './relay.ts';
+import { headerValue, relayedHeaders } from './response-headers.ts';
+import { parseUsage } from './usage.ts';
+
+/** Bytes of an answer that is kept: one token with what `prompt_logprobs` may add for a long prompt. */
+const MAX_BYTES = 32 * 1024 * 1024;
+
+/** Takes an answer that the router asked for itself, whole. It stands in for the relay where there is no client to relay to. */
+export class AnswerCollector implements UpstreamHandler {
+  readonly streaming = false;
+  readonly paused = false;
+  /** Bytes that went to the client. */
+  readonly bytes = 0;
+  /** Monotonic ms of the last byte from the backend; of the start before any. */
+  lastByteAt: number;
+  readonly #kind: ApiKind;
+  readonly #requestId: string;
+  readonly #hooks: RelayHooks;
+  readonly #settle: (result: AttemptResult) => void;
+  #exchange: Exchange | undefined;
+  #head: ResponseHead | undefined;
+  #pieces: Buffer[] = [];
+  #length = 0;
+  #settled = false;
+
+  constructor(kind: ApiKind, requestId: string, hooks: RelayHooks, settle: (result: AttemptResult) => void) {
+    this.#kind = kind;
+    this.#requestId = requestId;
+    this.#hooks = hooks;
+    this.#settle = settle;
+    this.lastByteAt = hooks.now();
+  }
+
+  attach(exchange: Exchange): void {
+    this.#exchange = exchange;
+  }
+
+  onHead(head: ResponseHead): void {
+    this.#head = head;
+  }
+
+  onBody(buffer: Buffer, start: number, end: number, chunks: ChunkRanges | undefined): void {
+    this.lastByteAt = this.#hooks.now();
+    if (this.#length === 0) this.#hooks.onFirstByte(this.lastByteAt, false);
+    for (const piece of payloads(buffer, start, end, chunks)) {
+      this.#pieces.push(piece);
+      this.#length += piece.length;
+    }
+    if (this.#length > MAX_BYTES) this.fail('bad_response');
+  }
+
+  onEnd(): void {
+    const { status, rawHeaders } = this.#head!;
+    const body = Buffer.concat(this.#pieces);
+    this.#finish({
+      type: 'answered',
+      answer: {
+        status,
+        headers: relayedHeaders(rawHeaders, this.#requestId),
+        body,
+        usage: status < 300 && this.#kind !== 'other' ? parseUsage(body) : undefined,
+        retryAfter: headerValue(rawHeaders, 'retry-after'),
+        inStream: false,
+      },
+    });
+  }
+
+  onError(error: UpstreamError): void {
+    this.fail(error.reason);
+  }
+
+  /** Ends the attempt from outside. */
+  fail(reason: FailureReason): void {
+    if (this.#settled) return;
+    this.#exchange?.abort();
+    this.#finish({ type: 'failed', reason });
+  }
+
+  /** The client is gone. */
+  leave(): void {
+    if (this.#settled) return;
+    this.#exchange?.abort();
+    this.#finish({ type: 'left' });
+  }
+
+  #finish(result: AttemptResult): void {
+    if (this.#settled) return;
+    this.#settled = true;
+    this.#pieces = [];
+    this.#settle(result);
+  }
+}
