@@ -1,7 +1,7 @@
+import { conceal } from '../config/conceal.ts';
 import type { Loaded } from '../config/load.ts';
 import { formatPath } from '../config/path.ts';
 import { formatOrigin, printYaml } from '../config/print-yaml.ts';
-import { redact } from '../config/redact.ts';
 import { type MapNode, type Node, type Path, type Plain, toPlain } from '../config/tree.ts';
 
 /** A config in force as it may be shown; made once per config. */
@@ -19,7 +19,7 @@ const shown = new WeakMap<Loaded, ShownConfig>();
 export function showConfig(loaded: Loaded): ShownConfig {
   let found = shown.get(loaded);
   if (found === undefined) {
-    found = show(redact(loaded.tree));
+    found = show(conceal(loaded.tree));
     shown.set(loaded, found);
   }
   return found;
