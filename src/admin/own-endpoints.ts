@@ -62,7 +62,8 @@ export function ownEndpoints(deps: OwnEndpointDeps): Middleware<State> {
       })),
     );
   });
-  for (const service of ['openai', 'health'] as const) {
+  // Open where health is.
+  for (const service of ['health', 'openai'] as const) {
     get(service, '/version', (ctx) => sendJson(ctx.res, 200, { version: deps.version }));
   }
   get('health', '/health', (ctx) => sendJson(ctx.res, 200, { status: 'healthy' }));

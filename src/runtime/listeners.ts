@@ -5,13 +5,13 @@ import { Listener } from './listener.ts';
 
 /** The bound addresses of the config in force. */
 export class ListenerSet {
-  readonly #handler: (name: string) => RequestListener;
+  readonly #handler: (config: ListenerConfig) => RequestListener;
   readonly #onOpen: (listener: Listener) => void;
   #open = new Map<string, Listener>();
   readonly #closing = new Set<Listener>();
   readonly #cap = new ConnectionCap();
 
-  constructor(handler: (name: string) => RequestListener, onOpen: (listener: Listener) => void) {
+  constructor(handler: (config: ListenerConfig) => RequestListener, onOpen: (listener: Listener) => void) {
     this.#handler = handler;
     this.#onOpen = onOpen;
   }
@@ -66,7 +66,7 @@ export class ListenerSet {
   }
 
   async #bind(config: ListenerConfig): Promise<Listener> {
-    const listener = new Listener(config, this.#handler(config.name), this.#cap);
+    const listener = new Listener(config, this.#handler(config), this.#cap);
     try {
       await listener.open();
     } catch (error) {

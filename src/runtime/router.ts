@@ -6,13 +6,15 @@ import { ownEndpoints } from '../admin/own-endpoints.ts';
 import { BackendRegistry } from '../backends/registry.ts';
 import type { Config, ListenerConfig, Secret } from '../config/config.ts';
 import type { Logger } from '../log.ts';
+import { Admission } from '../pipeline/admit.ts';
 import { createApp } from '../pipeline/app.ts';
 import type { Attempt } from '../pipeline/attempt.ts';
 import type { Snapshot } from '../pipeline/snapshot.ts';
 import type { PipelineDeps } from '../pipeline/state.ts';
 import { SocketPool } from '../proxy/upstream/socket-pool.ts';
 import { RouterStats } from '../stats/router-stats.ts';
-import { accessLine } from './access-line.ts';
+import { accessFields, accessJson } from './access-line.ts';
+import { BackendWatch } from './backend-watch.ts';
 import { buildSnapshot } from './build-snapshot.ts';
 import { createSource } from './create-source.ts';
 import { EngineWatch } from './engine-watch.ts';
@@ -46,6 +48,8 @@ export class Router {
   readonly #engines: EngineWatch;
   readonly #statsLog: StatsLog;
   readonly #watchdog: { stop(): void };
+  readonly #admission = new Admission();
+  readonly #watch: BackendWatch;
   readonly #admin: AdminDeps;
   readonly #shared = new Map<string, unknown>();
   readonly #created = new Map<string, number>();
@@ -77,6 +81,7 @@ export class Router {
         now,
         log,
         sources: () => this.#sources.facts(),
+        queues: () => this.#admission.queues(),
       },
       config.stats.engine,
     );
@@ -112,6 +117,16 @@ export class Router {
       (listener) => log.info({ listener: listener.name, ...listener.address }, 'listening'),
     );
     this.#watchdog = startWatchdog(this.running, now);
+    this.#watch = new BackendWatch({
+      registry: this.registry,
+      admission: this.#admission,
+      snapshot: () => this.#snapshot,
+      resolveSecret,
+      probeModels: ({ id, spec }) => this.#sources.get(spec.source)?.probe?.(id),
+      now,
+      random: Math.random,
+      log,
+    });
   }
 
   get snapshot(): Snapshot | undefined {
@@ -162,6 +177,7 @@ export class Router {
 
   async stop(): Promise<void> {
     this.#watchdog.stop();
+    this.#watch.stop();
     this.#statsLog.configure(undefined);
     await this.#engines.stop();
     await this.#sources.stop();
@@ -188,9 +204,18 @@ export class Router {
       random: Math.random,
       resolveSecret,
       running: this.running,
+      admission: this.#admission,
+      warn: (backend, message) => this.#watch.warn(backend, message),
+      modelLost: (backend) => this.#watch.modelLost(backend),
+      unreachable: (backend) => this.#watch.unreachable(backend),
       log: {
         error: (fields, message) => log.error(fields, message),
-        access: (routed, status, elapsed) => log.perRequest('request', accessLine(routed, status, elapsed)),
+        access: (routed, status, elapsed) =>
+          log.perRequest(
+            'request',
+            () => accessFields(routed, status, elapsed),
+            () => accessJson(routed, status, elapsed),
+          ),
       },
       snapshot: () => this.#snapshot!,
       listener,
