@@ -1,6 +1,7 @@
 import { chatMessage, type ToolPlan, toolPlan } from './chat-message.ts';
 import type { Exchange } from './exchange.ts';
 import { type AnswerFormat, type Choice, Generation } from './generation.ts';
+import { handOver, isPrefilled } from './kv-transfer.ts';
 import { chatLogprobs } from './logprobs.ts';
 import { fixedOutput, type Output, sampleOf, spokenOutput } from './output.ts';
 import { type Prompt, promptOf } from './prompt.ts';
@@ -19,9 +20,8 @@ export function chatCompletions(exchange: Exchange): void {
   const salt = saltOf(body, model);
   const prompts = conversations.map((one) => promptOf(Buffer.from(chatText(one as unknown[], body['tools'])), salt));
   const plan = planOf(exchange, body, prompts);
-  const remote = (body['kv_transfer_params'] as Json | undefined)?.['do_remote_prefill'] === true;
   const format = new ChatFormat(exchange, body, model.name, plan);
-  const generation = new Generation(exchange, plan.choices, format, body['stream'] === true, remote);
+  const generation = new Generation(exchange, plan.choices, format, body['stream'] === true, isPrefilled(body));
   format.generation = generation;
   generation.run();
 }
@@ -157,7 +157,6 @@ class ChatFormat implements AnswerFormat {
 
   whole(): unknown {
     const { prompt, completion, cached } = usageOf(this.generation);
-    const prefill = (this.body['kv_transfer_params'] as Json | undefined)?.['do_remote_decode'] === true;
     return {
       id: this.id,
       object: 'chat.completion',
@@ -191,7 +190,7 @@ class ChatFormat implements AnswerFormat {
       prompt_logprobs: null,
       prompt_token_ids: null,
       prompt_text: null,
-      kv_transfer_params: prefill ? remoteBlocks(this.id) : null,
+      kv_transfer_params: handOver(this.body, this.id),
       ec_transfer_params: null,
       metrics: null,
     };
@@ -237,17 +236,3 @@ class ChatFormat implements AnswerFormat {
 }
 
 const TAIL = '"},"logprobs":null,"finish_reason":null,"token_ids":null}]}\n\n\r\n';
-
-/** What a prefill engine hands to the decode engine (NIXL connector). */
-export function remoteBlocks(id: string): unknown {
-  return {
-    do_remote_prefill: true,
-    do_remote_decode: false,
-    remote_block_ids: [[1, 2, 3]],
-    remote_engine_id: `engine-${id.slice(-8)}`,
-    remote_request_id: id,
-    remote_host: '127.0.0.1',
-    remote_port: 5600,
-    tp_size: 1,
-  };
-}

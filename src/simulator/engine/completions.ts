@@ -1,6 +1,6 @@
-import { remoteBlocks } from './chat.ts';
 import type { Exchange } from './exchange.ts';
 import { type AnswerFormat, type Choice, Generation } from './generation.ts';
+import { handOver, isPrefilled } from './kv-transfer.ts';
 import { completionLogprobs } from './logprobs.ts';
 import { spokenOutput } from './output.ts';
 import { badRequest, type Json, jsonBody, modelOf, numberOf, promptsOf, saltOf, tokenLimit } from './request.ts';
@@ -16,9 +16,8 @@ export function completions(exchange: Exchange): void {
     throw badRequest('suffix is only supported for models with FIM completion rendering', 'suffix');
   }
   const choices = choicesOf(exchange, body, saltOf(body, model));
-  const remote = (body['kv_transfer_params'] as Json | undefined)?.['do_remote_prefill'] === true;
   const format = new CompletionFormat(exchange, body, model.name, choices);
-  const generation = new Generation(exchange, choices, format, body['stream'] === true, remote);
+  const generation = new Generation(exchange, choices, format, body['stream'] === true, isPrefilled(body));
   format.generation = generation;
   generation.run();
 }
@@ -104,7 +103,6 @@ class CompletionFormat implements AnswerFormat {
 
   whole(): unknown {
     const { prompt, completion, cached } = usageOf(this.generation);
-    const prefill = (this.body['kv_transfer_params'] as Json | undefined)?.['do_remote_decode'] === true;
     return {
       id: this.id,
       object: 'text_completion',
@@ -120,7 +118,7 @@ class CompletionFormat implements AnswerFormat {
         prompt_tokens_details: { cached_tokens: cached, created_cache_tokens: null, multimodal_tokens: null },
         completion_tokens_details: null,
       },
-      kv_transfer_params: prefill ? remoteBlocks(this.id) : null,
+      kv_transfer_params: handOver(this.body, this.id),
       ec_transfer_params: null,
       metrics: null,
     };

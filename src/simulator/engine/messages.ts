@@ -2,6 +2,7 @@ import { planOf } from './chat.ts';
 import type { ToolPlan } from './chat-message.ts';
 import type { Exchange } from './exchange.ts';
 import { type AnswerFormat, type Choice, Generation } from './generation.ts';
+import { handOver, isPrefilled } from './kv-transfer.ts';
 import { promptOf } from './prompt.ts';
 import { type Json, jsonBody, modelOf, saltOf } from './request.ts';
 import { type ErrorEvents, type EventStream, frameOf } from './stream.ts';
@@ -15,8 +16,8 @@ export function messages(exchange: Exchange): void {
   const prompt = promptOf(Buffer.from(textOf(body)), saltOf(body, model));
   const plan = planOf(exchange, openAiTools(body), [prompt], ['max_tokens']);
   const choice = plan.choices[0]!;
-  const format = new MessagesFormat(exchange, model.name, choice, plan.tool);
-  const generation = new Generation(exchange, [choice], format, body['stream'] === true);
+  const format = new MessagesFormat(exchange, body, model.name, choice, plan.tool);
+  const generation = new Generation(exchange, [choice], format, body['stream'] === true, isPrefilled(body));
   format.generation = generation;
   generation.run();
 }
@@ -75,12 +76,14 @@ class MessagesFormat implements AnswerFormat {
   readonly errors = messagesErrors;
   generation!: Generation;
   private readonly id: string;
+  private readonly body: Json;
   private readonly model: string;
   private readonly choice: Choice;
   private readonly tool: ToolPlan | undefined;
 
-  constructor(exchange: Exchange, model: string, choice: Choice, tool: ToolPlan | undefined) {
+  constructor(exchange: Exchange, body: Json, model: string, choice: Choice, tool: ToolPlan | undefined) {
     this.id = `chatcmpl-${exchange.bodyId}`;
+    this.body = body;
     this.model = model;
     this.choice = choice;
     this.tool = tool;
@@ -124,6 +127,7 @@ class MessagesFormat implements AnswerFormat {
 
   whole(): unknown {
     const { output } = this.choice;
+    const params = handOver(this.body, this.id);
     const content = this.tool
       ? {
           type: 'tool_use',
@@ -140,6 +144,7 @@ class MessagesFormat implements AnswerFormat {
       model: this.model,
       stop_reason: this.stopReason(),
       usage: this.usage(),
+      ...(params !== null && { kv_transfer_params: params }),
     };
   }
 
