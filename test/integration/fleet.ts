@@ -37,6 +37,7 @@ export class Fleet {
     config: Readonly<Record<string, unknown>> = {},
     more: readonly TestBackend[] = [],
     spawn: { env?: Record<string, string>; flags?: string[] } = {},
+    sources: Readonly<Record<string, unknown>> = {},
   ): Promise<Fleet> {
     const engines = new Map<string, readonly Engine[]>();
     for (const [model, options] of Object.entries(models)) {
@@ -48,7 +49,13 @@ export class Fleet {
     }
     const backends = [...engines].flatMap(([model, list]) => list.map(({ url }) => ({ url, models: [model] })));
     const settings = configFor([...backends, ...more], { logging: { format: 'json' }, ...config });
-    return new Fleet(engines, await spawnRouter({ config: settings, ...spawn }));
+    Object.assign(settings['discovery'] as object, sources);
+    try {
+      return new Fleet(engines, await spawnRouter({ config: settings, ...spawn }));
+    } catch (error) {
+      await Promise.all([...engines.values()].flat().map((engine) => engine.kill()));
+      throw error;
+    }
   }
 
   get url(): string {
