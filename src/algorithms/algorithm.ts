@@ -76,6 +76,14 @@ export type AlgorithmEvent =
   /** A backend is gone: forget what is kept for it. */
   | { readonly type: 'removed'; readonly id: string };
 
+/** What an algorithm makes of one candidate for one request, for people. */
+export interface Opinion {
+  /** In the algorithm's own unit; the least one is its choice, but where `docs/algorithms.md` says otherwise. Absent: it has none. */
+  readonly score?: number;
+  /** Share of the prompt that is believed to be in the candidate's cache, 0..1. Absent: it does not look at caches. */
+  readonly matched?: number;
+}
+
 /**
  * Ranks candidates. `pick` is asked again without those already tried, which makes a ranked retry. Candidates come sorted
  * by URL, are never empty, and the array is the same object as long as the set (with its URLs and weights) is the same.
@@ -94,6 +102,11 @@ export interface Algorithm {
    */
   uncachedTokens?(candidate: Candidate, request: PickRequest): number;
   observe?(event: AlgorithmEvent): void;
+  /**
+   * Its opinion of each candidate, in their order, as of before `pick` with the same arguments. Changes nothing. Only asked for requests
+   * whose client wants to know, so it may cost what it takes. Absent or empty: it goes by chance.
+   */
+  explain?(candidates: readonly Candidate[], request: PickRequest, full?: readonly Candidate[]): readonly Opinion[];
 }
 
 export interface AlgorithmContext {

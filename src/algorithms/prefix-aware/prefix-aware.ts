@@ -1,4 +1,4 @@
-import type { Algorithm, AlgorithmEvent, Candidate, PickRequest } from '../algorithm.ts';
+import type { Algorithm, AlgorithmEvent, Candidate, Opinion, PickRequest } from '../algorithm.ts';
 import { NO_SLOT } from './backend-slots.ts';
 import { BLOCK_ENDS } from './blocks.ts';
 import { choose, Field, type PolicyWeights, WEIGHTS } from './policy.ts';
@@ -58,6 +58,17 @@ export class PrefixAware implements Algorithm {
       heldAge: 0,
     });
     return candidate;
+  }
+
+  /** The scores of the policy's first rule; its second may send the request to the idlest one instead. */
+  explain(candidates: readonly Candidate[], request: PickRequest, full = candidates): readonly Opinion[] {
+    if (candidates.length === 0 || !this.#match(request)) {
+      return this.#otherwise.explain?.(candidates, request, full) ?? [];
+    }
+    this.#choose(candidates);
+    const { score, depth } = this.#field;
+    const { bytes } = this.#index.blocks;
+    return candidates.map((_, at) => ({ score: score[at]!, matched: BLOCK_ENDS[depth[at]!]! / bytes }));
   }
 
   uncachedTokens(candidate: Candidate, request: PickRequest): number {
