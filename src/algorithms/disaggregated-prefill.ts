@@ -1,4 +1,4 @@
-import type { Algorithm, AlgorithmEvent, Candidate, PickRequest } from './algorithm.ts';
+import type { Algorithm, AlgorithmEvent, Candidate, Opinion, PickRequest } from './algorithm.ts';
 
 /**
  * The algorithms of a route's two roles. The pipeline asks each for its own leg of a request; what it sends to one backend as a whole
@@ -15,6 +15,10 @@ export class DisaggregatedPrefill implements Algorithm {
 
   pick(candidates: readonly Candidate[], request: PickRequest, full = candidates): Candidate | undefined {
     return this.decode.pick(candidates, request, full);
+  }
+
+  explain(candidates: readonly Candidate[], request: PickRequest, full = candidates): readonly Opinion[] {
+    return this.decode.explain?.(candidates, request, full) ?? [];
   }
 
   uncachedTokens(candidate: Candidate, request: PickRequest): number {

@@ -1,4 +1,4 @@
-import type { Algorithm, Candidate, PickRequest } from './algorithm.ts';
+import type { Algorithm, Candidate, Opinion, PickRequest } from './algorithm.ts';
 import { isLessUsed } from './lighter.ts';
 
 /** What one more running sequence slows the others by, in prompt tokens of prefill. Same figure as prefix-aware's. */
@@ -23,22 +23,40 @@ export class LeastLoad implements Algorithm {
     const known = new Least();
     const unknown = new Least();
     for (const candidate of candidates) {
-      const { load } = candidate;
-      const own = load.uncachedTokens + TOKENS_PER_SEQUENCE * (load.inflight + 1);
-      if (load.engine === undefined) unknown.offer(candidate, own, own);
+      const own = ownWork(candidate);
+      if (candidate.load.engine === undefined) unknown.offer(candidate, own, own);
       else known.offer(candidate, own, withEngine(candidate, own));
     }
     if (unknown.candidate === undefined) return known.candidate;
     if (known.candidate === undefined) return unknown.candidate;
-    const estimate = unknown.score * (known.scoreSum / known.ownSum);
+    const estimate = unknown.score * known.factor;
     if (estimate !== known.score) return estimate < known.score ? unknown.candidate : known.candidate;
     return isLessUsed(unknown.candidate, known.candidate) ? unknown.candidate : known.candidate;
+  }
+
+  /** Outstanding work per weight, in prompt tokens. */
+  explain(candidates: readonly Candidate[]): readonly Opinion[] {
+    const known = new Least();
+    for (const candidate of candidates) {
+      const own = ownWork(candidate);
+      if (candidate.load.engine !== undefined) known.offer(candidate, own, withEngine(candidate, own));
+    }
+    return candidates.map((candidate) => {
+      const own = ownWork(candidate);
+      const work = candidate.load.engine === undefined ? own * known.factor : withEngine(candidate, own);
+      return { score: work / candidate.weight };
+    });
   }
 
   /** Nothing is known of caches here: the whole prompt, from the body's length. */
   uncachedTokens(_candidate: Candidate, request: PickRequest): number {
     return Math.min(MOST_TOKENS, Math.round(request.body.length / BYTES_PER_TOKEN));
   }
+}
+
+/** By our own counts, with the request that is being placed. */
+function ownWork({ load }: Candidate): number {
+  return load.uncachedTokens + TOKENS_PER_SEQUENCE * (load.inflight + 1);
 }
 
 function withEngine({ load }: Candidate, own: number): number {
@@ -56,6 +74,11 @@ class Least {
   score = Number.POSITIVE_INFINITY;
   scoreSum = 0;
   ownSum = 0;
+
+  /** What the engines' own stats add to our counts, on average; 1 when nobody has any. */
+  get factor(): number {
+    return this.ownSum === 0 ? 1 : this.scoreSum / this.ownSum;
+  }
 
   offer(candidate: Candidate, own: number, work: number): void {
     this.scoreSum += work;

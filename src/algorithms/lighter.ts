@@ -19,3 +19,8 @@ export function isLessUsed(a: Candidate, b: Candidate): boolean {
   if (a.load.inflight !== b.load.inflight) return a.load.inflight < b.load.inflight;
   return a.load.processed * b.weight < b.load.processed * a.weight;
 }
+
+/** The queue per weight that `isLighter` compares, for people. */
+export function queueOf({ load, weight }: Candidate): number {
+  return (load.inflight + 1) / weight;
+}

@@ -1,5 +1,5 @@
-import type { Algorithm, AlgorithmContext, Candidate } from './algorithm.ts';
-import { isLighter } from './lighter.ts';
+import type { Algorithm, AlgorithmContext, Candidate, Opinion } from './algorithm.ts';
+import { isLighter, queueOf } from './lighter.ts';
 
 /** The lighter of two distinct candidates drawn at random: nearly least-load's balance at a cost that no fleet size raises. */
 export class PowerOfTwo implements Algorithm {
@@ -19,5 +19,10 @@ export class PowerOfTwo implements Algorithm {
     const low = candidates[Math.min(first, second)]!;
     const high = candidates[Math.max(first, second)]!;
     return isLighter(high, low) ? high : low;
+  }
+
+  /** Of the two that chance draws the lesser one is taken. */
+  explain(candidates: readonly Candidate[]): readonly Opinion[] {
+    return candidates.map((candidate) => ({ score: queueOf(candidate) }));
   }
 }

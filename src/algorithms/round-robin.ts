@@ -1,4 +1,4 @@
-import type { Algorithm, AlgorithmEvent, Candidate, PickRequest } from './algorithm.ts';
+import type { Algorithm, AlgorithmEvent, Candidate, Opinion, PickRequest } from './algorithm.ts';
 
 /**
  * Each in turn, by weight: nginx's smooth weighted round-robin, in which every candidate earns its weight per pick and the
@@ -20,6 +20,12 @@ export class RoundRobin implements Algorithm {
     }
     this.#latest = turns;
     return turns.next(candidates);
+  }
+
+  /** What each would have to pay to be next: the one that has earned most. */
+  explain(candidates: readonly Candidate[], _request: PickRequest, full = candidates): readonly Opinion[] {
+    const turns = this.#turns.get(full) ?? new Turns(full, this.#latest);
+    return candidates.map((candidate) => ({ score: -turns.earned(candidate) }));
   }
 
   observe(event: AlgorithmEvent): void {
@@ -79,6 +85,12 @@ class Turns {
     if (best === -1) return among[0];
     credit[best] = credit[best]! - total;
     return this.#candidates[best];
+  }
+
+  /** What a candidate will have at the next turn. */
+  earned({ id, weight }: Candidate): number {
+    const position = this.#candidates.findIndex((candidate) => candidate.id === id);
+    return (this.#credit[position] ?? 0) + weight;
   }
 
   forget(id: string): void {

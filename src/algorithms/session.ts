@@ -1,5 +1,5 @@
 import type { SessionConfig } from '../config/config.ts';
-import type { Algorithm, AlgorithmEvent, Candidate, PickRequest } from './algorithm.ts';
+import type { Algorithm, AlgorithmEvent, Candidate, Opinion, PickRequest } from './algorithm.ts';
 import { Ring, ringPoints } from './ring.ts';
 import { sessionKeyReader } from './session-key.ts';
 
@@ -48,6 +48,13 @@ export class Session implements Algorithm {
     const home = view.candidates[view.ring.find(key, view.allowed)];
     if (this.#bounded === 0 || home === undefined || home.load.inflight <= BOUND_GAP * home.weight) return home;
     return this.#within(view, candidates, key, home);
+  }
+
+  /** 0 for the one that has the session, 1 for the others. */
+  explain(candidates: readonly Candidate[], request: PickRequest, full = candidates): readonly Opinion[] {
+    if (this.#key(request) === undefined) return this.#otherwise.explain?.(candidates, request, full) ?? [];
+    const home = this.pick(candidates, request, full);
+    return candidates.map((candidate) => ({ score: candidate === home ? 0 : 1 }));
   }
 
   uncachedTokens(candidate: Candidate, request: PickRequest): number {
