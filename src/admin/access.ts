@@ -46,7 +46,7 @@ function isLoopbackAddress(address: string): boolean {
  * Cross-site requests, by what browsers say of where they come from; other clients say nothing and are none. A link from elsewhere
  * may lead here. The rule of Go's http.CrossOriginProtection, and nothing simple forms can send is read.
  */
-function checkSite({ method, headers }: IncomingMessage): void {
+export function checkSite({ method, headers }: IncomingMessage): void {
   const site = headers['sec-fetch-site'];
   const crossed =
     site === undefined ? isForeign(headers.origin, headers.host) : site !== 'same-origin' && site !== 'none';

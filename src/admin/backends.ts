@@ -33,7 +33,7 @@ interface ShownEngine {
   readonly kvUsage: number;
   /** Share of prompt tokens found in its prefix cache since its start, 0..1. */
   readonly hitRate: number | null;
-  readonly sleeping: boolean;
+  readonly sleeping: boolean | null;
   readonly ageMs: number;
 }
 
@@ -74,7 +74,14 @@ function showBackend(backend: Backend, { stats, engine, now }: AdminDeps): Shown
 
 function showEngine(figures: EngineStats, now: number): ShownEngine {
   const { running, waiting, kvUsage, sleeping, scrapedAt } = figures;
-  return { running, waiting, kvUsage, hitRate: hitRate(figures) ?? null, sleeping, ageMs: Math.round(now - scrapedAt) };
+  return {
+    running,
+    waiting,
+    kvUsage,
+    hitRate: hitRate(figures) ?? null,
+    sleeping: sleeping ?? null,
+    ageMs: Math.round(now - scrapedAt),
+  };
 }
 
 /** Undefined where the engine has looked nothing up, or does not say. */

@@ -48,8 +48,10 @@ export class Backend {
   lastByteAt = 0;
   #unhealthy = false;
   #healthyAt = Number.NEGATIVE_INFINITY;
-  /** The engine says of itself that it sleeps. */
+  /** The engine sleeps: by its own word, or since it was put to sleep through this router. */
   asleep = false;
+  /** Monotonic ms when /sleep or /wake_up was last answered or asked: what a scrape of before says of sleep is old. */
+  toldAt = Number.NEGATIVE_INFINITY;
   /** No source lists it any more; open requests run on. */
   removed = false;
   #models = new Map<string, ModelCard>();
@@ -69,6 +71,8 @@ export class Backend {
   }
 
   update(spec: BackendSpec): void {
+    // From here on its source tells, and will also tell when another replica wakes it.
+    if (spec.sleeping && !this.spec.sleeping) this.asleep = false;
     this.spec = spec;
     this.#models = new Map(spec.models.map((card) => [card.id, card]));
   }

@@ -5,7 +5,8 @@ export interface EnginePage {
   readonly kvUsage: number;
   readonly prefixHits: number | undefined;
   readonly prefixQueries: number | undefined;
-  readonly sleeping: boolean;
+  /** Undefined where it does not say. */
+  readonly sleeping: boolean | undefined;
   readonly blockSize: number | undefined;
   readonly cacheTokens: number | undefined;
 }
@@ -57,7 +58,7 @@ export function parseEngineStats(text: string): EnginePage | undefined {
     kvUsage: usage === undefined ? 0 : total(usage) / usage.length,
     prefixHits: hits,
     prefixQueries: sum(families, QUERIES) ?? llamaQueries(families, hits),
-    sleeping: (families.get(SLEEP_STATE) ?? []).some(({ labels, value }) => isAwake(labels) && value === 0),
+    sleeping: families.get(SLEEP_STATE)?.some(({ labels, value }) => isAwake(labels) && value === 0),
     blockSize: labelNumber(families.get(CACHE_CONFIG)?.[0], 'block_size'),
     cacheTokens: cacheTokens(families.get(CACHE_CONFIG) ?? []),
   };

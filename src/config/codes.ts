@@ -44,6 +44,7 @@ export const CODES = {
   'flag-adds-listener': 'warning',
   'contradicting-times': 'warning',
   'exposed-admin': 'warning',
+  'exposed-sleep': 'warning',
   'no-api': 'warning',
 } as const satisfies Record<string, Severity>;
 

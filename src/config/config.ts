@@ -16,7 +16,7 @@ export interface Config {
   readonly shutdown: ShutdownConfig;
 }
 
-export type Service = 'openai' | 'health' | 'metrics' | 'admin';
+export type Service = 'openai' | 'health' | 'metrics' | 'admin' | 'sleep';
 
 export interface ListenerConfig {
   readonly name: string;
@@ -41,6 +41,11 @@ export type Secret = { readonly env: string } | { readonly file: string };
 export interface AuthConfig {
   readonly type: 'api-key';
   readonly keys: Secret;
+  /**
+   * Key's name → exact names or globs of models, never empty; `*` stands for the keys that are not named, which may otherwise use
+   * none. Absent: every key may use every model.
+   */
+  readonly models?: Readonly<Record<string, readonly string[]>>;
 }
 
 export type SourceConfig = StaticSourceConfig | KubernetesSourceConfig;

@@ -20,10 +20,12 @@ export class EngineWatch {
   readonly #deps: EngineWatchDeps;
   readonly #scraper: EngineStatsScraper;
   #started = false;
+  #timeout: number;
   readonly facts: RouterFacts;
 
   constructor(deps: EngineWatchDeps, settings: Config['stats']['engine']) {
     this.#deps = deps;
+    this.#timeout = settings.timeout;
     this.#scraper = new EngineStatsScraper(settings, {
       targets: () => deps.registry.backends.map((backend) => this.#target(backend)),
       now: deps.now,
@@ -31,7 +33,7 @@ export class EngineWatch {
       onStats: ({ id }, stats) => {
         const backend = deps.registry.get(id);
         if (backend === undefined) return;
-        backend.asleep = stats?.sleeping ?? false;
+        this.#hearSleep(backend, stats);
         if (stats === undefined) backend.load.stale();
         else backend.load.scraped(stats);
       },
@@ -42,6 +44,7 @@ export class EngineWatch {
 
   /** Starts, or takes over what a reload has changed. */
   configure(settings: Config['stats']['engine']): void {
+    this.#timeout = settings.timeout;
     this.#scraper.configure(settings);
     if (this.#started) return;
     this.#started = true;
@@ -64,6 +67,12 @@ export class EngineWatch {
 
   stop(): Promise<void> {
     return this.#scraper.stop();
+  }
+
+  /** A scrape that may have begun before somebody put it to sleep or woke it knows less than they do. */
+  #hearSleep(backend: Backend, stats: EngineStats | undefined): void {
+    if (stats?.sleeping === undefined || stats.scrapedAt - backend.toldAt < this.#timeout) return;
+    backend.asleep = stats.sleeping;
   }
 
   #target(backend: Backend): ScrapeTarget {

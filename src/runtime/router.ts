@@ -2,6 +2,7 @@ import { performance } from 'node:perf_hooks';
 import type { AdminDeps } from '../admin/admin-deps.ts';
 import { adminEndpoints } from '../admin/admin-endpoints.ts';
 import type { ConfigControl } from '../admin/control.ts';
+import { engineSleep } from '../admin/engine-sleep.ts';
 import { ownEndpoints } from '../admin/own-endpoints.ts';
 import { BackendRegistry } from '../backends/registry.ts';
 import type { Config, ListenerConfig, Secret } from '../config/config.ts';
@@ -232,6 +233,15 @@ export class Router {
       authenticate,
     });
     const admin = adminEndpoints({ ...this.#admin, listener });
-    return createApp(deps, (ctx, next) => admin(ctx, () => own(ctx, next)));
+    const sleep = engineSleep({
+      registry: this.registry,
+      source: (source) => this.#sources.get(source),
+      resolveSecret,
+      authenticate,
+      listener,
+      now,
+      log,
+    });
+    return createApp(deps, (ctx, next) => admin(ctx, () => sleep(ctx, () => own(ctx, next))));
   }
 }

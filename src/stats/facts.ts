@@ -9,7 +9,8 @@ export interface EngineStats {
   /** Tokens since the engine's start; undefined where it does not say. */
   readonly prefixHits: number | undefined;
   readonly prefixQueries: number | undefined;
-  readonly sleeping: boolean;
+  /** Undefined where it does not say. */
+  readonly sleeping: boolean | undefined;
   /** Tokens per block of its KV cache; undefined where it does not say. */
   readonly blockSize: number | undefined;
   /** Tokens that its KV cache has room for; undefined where it does not say. */

@@ -54,7 +54,7 @@ test('the names before vLLM renamed them are a fall-back, never an addition', ()
   const expected = { running: 2, waiting: 0, kvUsage: 0.5, prefixHits: 30, prefixQueries: 60 };
   assert.deepEqual(parseEngineStats(old), {
     ...expected,
-    sleeping: false,
+    sleeping: undefined,
     blockSize: undefined,
     cacheTokens: undefined,
   });
@@ -83,7 +83,7 @@ test("`_created` twins are timestamps and no counts, llama.cpp's and the simulat
     kvUsage: 0,
     prefixHits: 40,
     prefixQueries: 100,
-    sleeping: false,
+    sleeping: undefined,
     blockSize: undefined,
     cacheTokens: undefined,
   });

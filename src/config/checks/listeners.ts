@@ -37,9 +37,10 @@ export function checkListeners(view: DocumentView): void {
       );
     }
     bound.push({ path, written: view.written(at), name, ...bind });
-    const admin = serve.find(({ value }) => value === 'admin');
-    if (admin && !isLoopback(bind.host) && view.string([...path, 'auth']) === undefined) {
-      view.report('exposed-admin', admin.path, `admin is open to everybody who reaches ${text}`, {
+    for (const { value, path: at } of serve) {
+      if (value !== 'admin' && value !== 'sleep') continue;
+      if (isLoopback(bind.host) || view.string([...path, 'auth']) !== undefined) continue;
+      view.report(`exposed-${value}`, at, `${value} is open to everybody who reaches ${text}`, {
         hint: 'bind it to 127.0.0.1, or name an auth',
       });
     }

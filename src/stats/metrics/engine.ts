@@ -6,7 +6,9 @@ export const ENGINE_METRICS: readonly MetricRow[] = [
   engine('running_requests', 'gauge', 'Requests in execution batches.', ({ running }) => running),
   engine('waiting_requests', 'gauge', 'Requests in the queue.', ({ waiting }) => waiting),
   engine('kv_cache_usage_ratio', 'gauge', 'KV cache in use, 0 to 1, mean of the ranks.', ({ kvUsage }) => kvUsage),
-  engine('sleeping', 'gauge', 'Whether the engine sleeps: 1 or 0.', ({ sleeping }) => Number(sleeping)),
+  engine('sleeping', 'gauge', 'Whether the engine sleeps: 1 or 0.', ({ sleeping }) =>
+    sleeping === undefined ? undefined : Number(sleeping),
+  ),
   perServer(
     'vllm_router_engine_scrape_age_seconds',
     'gauge',
