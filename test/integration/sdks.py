@@ -78,7 +78,7 @@ def messages():
     answer = claude.messages.create(**asked)
     assert answer.usage.output_tokens == 6 and answer._request_id
     with claude.messages.stream(**asked) as stream:
-        assert stream.get_final_message().content == answer.content
+        assert stream.get_final_message().content[0].text == answer.content[0].text
     assert claude.messages.count_tokens(model=MODEL, messages=MESSAGES).input_tokens > 0
     try:
         claude.messages.create(**{**asked, "model": "none"})
