@@ -4,6 +4,8 @@ import type { BackendRegistry } from '../backends/registry.ts';
 import type { ListenerConfig, Service } from '../config/config.ts';
 import { RouterError } from '../errors.ts';
 import { keyHolder } from '../pipeline/authenticate.ts';
+import type { NameMatcher } from '../pipeline/glob.ts';
+import { checkAllowed } from '../pipeline/match.ts';
 import { sendJson } from '../pipeline/respond.ts';
 import type { Snapshot } from '../pipeline/snapshot.ts';
 import type { PipelineDeps, State } from '../pipeline/state.ts';
@@ -22,7 +24,7 @@ export interface OwnEndpointDeps {
   readonly authenticate: PipelineDeps['authenticate'];
 }
 
-type Handler = (ctx: ParameterizedContext<State>) => void | Promise<void>;
+type Handler = (ctx: ParameterizedContext<State>, mayUse: NameMatcher | undefined) => void | Promise<void>;
 
 /** What the router answers itself. A listener that does not serve a group has none of its paths. */
 export function ownEndpoints(deps: OwnEndpointDeps): Middleware<State> {
@@ -35,29 +37,31 @@ export function ownEndpoints(deps: OwnEndpointDeps): Middleware<State> {
       const listener = deps.listener(ctx.state.snapshot);
       if (!listener.serve.includes(service)) return next();
       // Probes and scrapers have no key, as with vLLM itself; what models there are is for those who may use them.
-      if (service === 'openai') keyHolder(ctx.req, listener, deps.authenticate);
-      return handler(ctx as never);
+      const holder = service === 'openai' ? keyHolder(ctx.req, listener, deps.authenticate) : undefined;
+      return handler(ctx as never, holder?.mayUse);
     });
   };
 
-  get('openai', '/v1/models', (ctx) => {
-    sendJson(ctx.res, 200, { object: 'list', data: listModels(deps.registry.backends) });
+  get('openai', '/v1/models', (ctx, mayUse) => {
+    sendJson(ctx.res, 200, { object: 'list', data: listModels(deps.registry.backends, mayUse) });
   });
   // vLLM answers 404 here and the SDKs' models.retrieve fails; names hold slashes.
-  get('openai', '/v1/models/{*id}', (ctx) => {
+  get('openai', '/v1/models/{*id}', (ctx, mayUse) => {
     const id = decoded(ctx.path.slice('/v1/models/'.length));
-    const target = ctx.state.snapshot.aliases.get(id) ?? id;
+    const alias = ctx.state.snapshot.aliases.get(id);
+    checkAllowed(mayUse, id, alias);
+    const target = alias ?? id;
     const card = listModels(deps.registry.backends).find((model) => model.id === target);
     if (card === undefined) throw new RouterError('model_not_found', { model: id.slice(0, 200) });
     sendJson(ctx.res, 200, card);
   });
-  get('openai', '/engines', (ctx) => {
+  get('openai', '/engines', (ctx, mayUse = () => true) => {
     sendJson(
       ctx.res,
       200,
       deps.registry.backends.map((backend) => ({
         engine_id: backend.spec.engineId,
-        serving_models: backend.spec.models.map((card) => card.id),
+        serving_models: backend.spec.models.map((card) => card.id).filter(mayUse),
         created: deps.backendCreated(backend.id),
       })),
     );

@@ -1,5 +1,6 @@
 import { formatDiagnostics } from '../config/format.ts';
 import { createLogger, type Logger } from '../log.ts';
+import { createAuthenticate } from '../runtime/authenticate.ts';
 import { createConfigControl } from '../runtime/config-control.ts';
 import { readConfig } from '../runtime/config-files.ts';
 import { drain } from '../runtime/drain.ts';
@@ -31,8 +32,7 @@ export async function runServe({ config: configPath, overlay, notices }: Invocat
     version: VERSION,
     config,
     resolveSecret: (secret) => secrets.resolve(secret),
-    authenticate: (listener, presented) =>
-      secrets.authenticate(router.snapshot!.config.auth[listener.auth!]!.keys, presented),
+    authenticate: createAuthenticate(secrets, () => router.snapshot!.config),
     control: createConfigControl({
       path: configPath,
       reloader: () => reloader,

@@ -1,6 +1,14 @@
 import { resolveAliases } from './aliases.ts';
 import { splitBind } from './bind.ts';
-import type { AlgorithmConfig, Config, ListenerConfig, Policy, RouteConfig, SourceConfig } from './config.ts';
+import type {
+  AlgorithmConfig,
+  AuthConfig,
+  Config,
+  ListenerConfig,
+  Policy,
+  RouteConfig,
+  SourceConfig,
+} from './config.ts';
 import { algorithmDefaults } from './defaults.ts';
 import type { Plain } from './tree.ts';
 import { normaliseUrl } from './url.ts';
@@ -13,7 +21,7 @@ export function assemble(document: Plain): Config {
   return deepFreeze({
     version: 1,
     listeners: mapValues(listeners, listener),
-    auth: named(auth) as unknown as Config['auth'],
+    auth: mapValues(auth, authentication),
     discovery: mapValues(discovery, source),
     models: { aliases: resolveAliases((models as Values)['aliases'] as Record<string, string>) },
     routes: (routes as Plain[]).map((item) => route(item as Values)),
@@ -26,6 +34,10 @@ export function assemble(document: Plain): Config {
 
 function listener(name: string, { bind, ...rest }: Values): ListenerConfig {
   return { name, ...splitBind(String(bind))!, ...rest } as unknown as ListenerConfig;
+}
+
+function authentication(_: string, { models, ...rest }: Values): AuthConfig {
+  return { ...rest, ...(models !== undefined && { models: named(models) }) } as unknown as AuthConfig;
 }
 
 function source(name: string, values: Values): SourceConfig {

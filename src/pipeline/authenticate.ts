@@ -8,7 +8,10 @@ import type { ApiKeyHolder, PipelineDeps, State } from './state.ts';
 export function authenticate(deps: Pick<PipelineDeps, 'listener' | 'authenticate'>): Middleware<State> {
   return function authenticateRequest(ctx, next) {
     const holder = keyHolder(ctx.req, deps.listener(ctx.state.snapshot), deps.authenticate);
-    if (holder !== undefined) ctx.state.routed!.keyName = holder.name;
+    if (holder !== undefined) {
+      ctx.state.routed!.keyName = holder.name;
+      ctx.state.routed!.mayUse = holder.mayUse;
+    }
     return next();
   };
 }

@@ -3,6 +3,7 @@ import type { BackendRegistry } from '../backends/registry.ts';
 import { RouterError } from '../errors.ts';
 import { formModel } from '../proxy/form-model.ts';
 import { JsonMembers, MAX_DEPTH, scanMembers } from '../proxy/json-scan.ts';
+import type { NameMatcher } from './glob.ts';
 import type { RoutedRequest } from './routed-request.ts';
 import { matchRoute } from './snapshot.ts';
 
@@ -13,6 +14,7 @@ export function match(routed: RoutedRequest, registry: BackendRegistry): void {
   const target = routed.snapshot.aliases.get(routed.askedModel);
   routed.model = target ?? routed.askedModel;
   routed.modelSeen = registry.hasSeenModel(routed.model);
+  checkAllowed(routed.mayUse, routed.askedModel, target);
   if (target !== undefined) renameModel(routed, named.range, target);
   const route = matchRoute(routed.snapshot, routed.model, routed.headers);
   if (route === undefined) {
@@ -21,6 +23,12 @@ export function match(routed: RoutedRequest, registry: BackendRegistry): void {
   }
   routed.route = route;
   pin(routed, registry);
+}
+
+/** Asked before whether there is such a model, which is not everybody's business. `target`: what `asked` is an alias of. */
+export function checkAllowed(mayUse: NameMatcher | undefined, asked: string, target: string | undefined): void {
+  if (mayUse === undefined || mayUse(asked) || (target !== undefined && mayUse(target))) return;
+  throw new RouterError('model_not_allowed', { model: asked.slice(0, 200) });
 }
 
 interface NamedModel {

@@ -6,6 +6,8 @@ import { type ApiKind, apiKind } from '../proxy/api-kind.ts';
 import type { JsonMembers } from '../proxy/json-scan.ts';
 import type { Usage } from '../proxy/usage.ts';
 import type { Endpoint } from './endpoints.ts';
+import { Explanation } from './explanation.ts';
+import type { NameMatcher } from './glob.ts';
 import type { Route } from './route.ts';
 import type { Snapshot } from './snapshot.ts';
 
@@ -32,6 +34,8 @@ export class RoutedRequest implements PickRequest {
   readonly startedAt: number;
   /** Name of the key the client came with; empty on an open listener. */
   keyName = '';
+  /** The models that key may use; undefined: all. */
+  mayUse: NameMatcher | undefined;
   /** What goes to the backend; the bytes that came, but for an alias. */
   body: Buffer = EMPTY;
   members: JsonMembers | undefined;

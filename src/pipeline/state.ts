@@ -1,5 +1,6 @@
 import type { ListenerConfig } from '../config/config.ts';
 import type { Forwarding } from './forward.ts';
+import type { NameMatcher } from './glob.ts';
 import type { RoutedRequest } from './routed-request.ts';
 import type { Snapshot } from './snapshot.ts';
 
@@ -34,4 +35,6 @@ export interface PipelineDeps extends Forwarding {
 /** Whose key it was. */
 export interface ApiKeyHolder {
   readonly name: string;
+  /** The models it may use, by either name of those with an alias; absent: all. */
+  readonly mayUse?: NameMatcher | undefined;
 }

@@ -27,6 +27,7 @@ export class StatsTelemetry implements Telemetry {
   finished(routed: RoutedRequest, status: number): void {
     if (routed.route !== undefined) this.#stats.open(routed.route.name, -1);
     this.#stats.ended(routed.route?.name, routed.modelSeen ? routed.model : undefined, status);
+    if (routed.keyName !== '') this.#stats.keyed(routed.keyName, status);
     if (routed.cut) this.#stats.streamTerminated(routed.error);
   }
 

@@ -3,6 +3,7 @@ import { DiscoveryCounters } from './discovery-counters.ts';
 import { Exposition } from './exposition.ts';
 import type { RouterFacts } from './facts.ts';
 import { HostUsage } from './host-usage.ts';
+import { LabelCap } from './label-cap.ts';
 import { RequestStats } from './request-stats.ts';
 import { RouteShares } from './route-shares.ts';
 import type { Series } from './series.ts';
@@ -21,6 +22,9 @@ export interface RouterStatsOptions {
   readonly process?: boolean;
 }
 
+/** Distinct key labels in the life of the process; further ones count as `_other`. */
+const MAX_KEYS = 1_000;
+
 export type ReloadResult = 'applied' | 'unchanged' | 'rejected';
 
 /**
@@ -37,6 +41,7 @@ export class RouterStats {
   readonly incoming = new Counter();
   readonly answered = new Counter();
   readonly inflight = new Counter();
+  readonly keyRequests = new Counter();
   readonly retries = new Counter();
   readonly streamTerminations = new Counter();
   readonly clientRejects = new Counter();
@@ -44,6 +49,7 @@ export class RouterStats {
   readonly discovery = new DiscoveryCounters();
   readonly #options: RouterStatsOptions;
   readonly #exposition: Exposition;
+  readonly #keys = new LabelCap(MAX_KEYS);
   #config: { readonly hash: string; readonly version: string; readonly at: number } | undefined;
   #lastReloadOk = true;
 
@@ -76,6 +82,11 @@ export class RouterStats {
   /** The client has its answer, or has left (status 499). `route` undefined: none matched. */
   ended(route: string | undefined, model: string | undefined, status: number): void {
     this.answered.inc(route ?? '', this.requests.models.label(model), String(status));
+  }
+
+  /** The same, by the name of the API key that the client came with; names come from the operator's key files only. */
+  keyed(name: string, status: number): void {
+    this.keyRequests.inc(this.#keys.label(name), String(status));
   }
 
   /** A request now open on the route: `+1` when it enters, `-1` when it leaves. */

@@ -10,6 +10,13 @@ export const TRAFFIC_METRICS: readonly MetricRow[] = [
     collect: (_, stats) => stats.answered.cells,
   },
   {
+    name: 'vllm_router_key_requests_total',
+    type: 'counter',
+    help: 'Requests answered, by the name of the API key they came with.',
+    labels: ['key', 'status'],
+    collect: (_, stats) => stats.keyRequests.cells,
+  },
+  {
     name: 'vllm_router_inflight_requests',
     type: 'gauge',
     help: 'Requests open now, those that wait included.',
