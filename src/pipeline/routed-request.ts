@@ -6,7 +6,6 @@ import { type ApiKind, apiKind } from '../proxy/api-kind.ts';
 import type { JsonMembers } from '../proxy/json-scan.ts';
 import type { Usage } from '../proxy/usage.ts';
 import type { Endpoint } from './endpoints.ts';
-import { Explanation } from './explanation.ts';
 import type { NameMatcher } from './glob.ts';
 import type { Route } from './route.ts';
 import type { Snapshot } from './snapshot.ts';
