@@ -144,6 +144,7 @@ export class Attempt implements RunningAttempt, RelayHooks {
     this.#probe = backend.breaker.dispatched(this.startedAt);
     routed.attempts++;
     routed.backend = backend;
+    routed.explanation?.sent(this.route, backend);
     this.route.algorithm.observe?.({ type: 'dispatched', request: routed, candidate: backend });
   }
 

@@ -34,6 +34,7 @@ export function choose(
   leg.firstCandidates ??= candidates;
   const open = narrowed(candidates, limit, now, deps);
   if (open.length === 0) return 'full';
+  routed.explanation?.consider(route, open, routed, leg.firstCandidates);
   return route.algorithm.pick(open, routed, leg.firstCandidates) as Backend | undefined;
 }
 

@@ -6,6 +6,7 @@ import { type ApiKind, apiKind } from '../proxy/api-kind.ts';
 import type { JsonMembers } from '../proxy/json-scan.ts';
 import type { Usage } from '../proxy/usage.ts';
 import type { Endpoint } from './endpoints.ts';
+import { Explanation } from './explanation.ts';
 import type { NameMatcher } from './glob.ts';
 import type { Route } from './route.ts';
 import type { Snapshot } from './snapshot.ts';
@@ -40,6 +41,8 @@ export class RoutedRequest implements PickRequest {
   members: JsonMembers | undefined;
   /** A socket may still read the body although its attempt is over. */
   bodyInUse = false;
+  /** Present where the client asked and may know. */
+  readonly explanation: Explanation | undefined;
   /** As the client asked. */
   askedModel = '';
   /** After aliases. */
@@ -85,6 +88,8 @@ export class RoutedRequest implements PickRequest {
     this.snapshot = init.snapshot;
     this.listener = init.listener;
     this.startedAt = init.startedAt;
+    const explained = init.listener.allowExplain && init.request.headers['x-router-explain'] === '1';
+    this.explanation = explained ? new Explanation(init.response) : undefined;
   }
 
   get headers(): IncomingHttpHeaders {
