@@ -53,6 +53,12 @@ export function gates(findings: Omit<Findings, 'gates'>): Gate[] {
       passed: after / before >= 0.9,
     })),
     {
+      name: 'an engine that joins two overloaded ones: its requests ÷ an equal share (a gate of our own)',
+      gate: '≥ 0.7',
+      value: findings.newcomer.toFixed(2),
+      passed: findings.newcomer >= 0.7,
+    },
+    {
       name: 'success rate in every cell',
       gate: '≥ 99.9 %',
       value: `${percent(success)}${successAtSpeed.length > 0 ? ` (${successAtSpeed.join('; ')})` : ''}`,

@@ -28,6 +28,8 @@ export interface Findings {
   readonly knees: readonly { readonly workload: string; readonly knees: ReadonlyMap<string, number> }[];
   readonly kneeObjective: number;
   readonly membership: readonly MembershipResult[];
+  /** Of the requests, 1 = as many as each of the others gets. */
+  readonly newcomer: number;
   readonly costs: readonly { readonly test: CostCase; readonly microseconds: number }[];
   readonly gates: readonly Gate[];
 }
@@ -146,7 +148,7 @@ function kneeTable({ knees, kneeObjective }: Findings): string {
   ].join('\n');
 }
 
-function membershipTable({ membership, fleet }: Findings): string {
+function membershipTable({ membership, fleet, newcomer }: Findings): string {
   const rows = membership.map(
     ({ change, before, after }) =>
       `| ${change === 'add' ? 'added' : 'removed'} | ${percent(before)} | ${percent(after)} |`,
@@ -158,6 +160,8 @@ function membershipTable({ membership, fleet }: Findings): string {
     `| engine | hit rate in the 30 s before | in the 30 s after one cache-fill time (${fill} s) |`,
     '|---|---|---|',
     ...rows,
+    '',
+    `Of two overloaded engines joined by a third, the newcomer then gets ${newcomer.toFixed(2)} × an equal share of the requests.`,
   ].join('\n');
 }
 

@@ -10,6 +10,20 @@ export interface MembershipResult {
   readonly after: number;
 }
 
+/** Requests that an engine gets which joins two overloaded ones, from a cache-fill time on; 1 = as many as each of the others. */
+export function newcomerShare(fleet: Fleet, seeds: readonly number[]): number {
+  const workload = WORKLOADS.find(({ name }) => name === 'shared-prefixes')!;
+  const joinsAt = 60_000;
+  const load = { workload, rate: 20, requests: 3000, changes: [{ at: joinsAt, type: 'add' as const }] };
+  let share = 0;
+  for (const seed of seeds) {
+    const { outcomes } = runOnce({ ...fleet, engines: 2 }, load, named(OURS), seed);
+    const later = outcomes.filter(({ at }) => at >= joinsAt + cacheFillTime(fleet));
+    share += (3 * later.filter(({ engine }) => engine === 2).length) / later.length / seeds.length;
+  }
+  return share;
+}
+
 /** Enough that seven engines keep up. */
 const RATE = 40;
 const CHANGE_AT = 120_000;

@@ -7,7 +7,7 @@ import { type Cell, named, OURS, RIVALS, runCell, tableCells } from './cells.ts'
 import { COST_CASES, decisionCost } from './decision-cost.ts';
 import { gates } from './gates.ts';
 import { markdown, type Variation } from './markdown.ts';
-import { membership } from './membership.ts';
+import { membership, newcomerShare } from './membership.ts';
 import { mooncakeTraces } from './traces.ts';
 
 /**
@@ -53,6 +53,7 @@ const findings = {
   knees,
   kneeObjective: KNEE_OBJECTIVE,
   membership: changes,
+  newcomer: newcomerShare(DEFAULT_FLEET, seeds),
   costs,
 };
 const measured = gates(findings);

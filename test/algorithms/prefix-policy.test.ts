@@ -31,10 +31,16 @@ test('on an idle fleet the warm backend gets it', () => {
 test('a cold idle backend is better than a warm one where more work waits than a miss makes', () => {
   const candidates = fleet(1, 1, 1, 1);
   const warm = { depth: [5, 0, 0, 0], miss: [100, 1000, 1000, 1000] };
-  waiting(candidates, [800, 0, 0, 0]);
+  waiting(candidates, [2000, 0, 0, 0]);
   assert.equal(chosen(candidates, warm), 0);
   waiting(candidates, [3000, 0, 0, 0]);
   assert.equal(chosen(candidates, warm), 1);
+});
+
+test('a backend that joins an overloaded fleet is used at once, however long the others’ queues are', () => {
+  const candidates = fleet(1, 1, 1, 1);
+  waiting(candidates, [500_000, 500_000, 500_000, 0]);
+  assert.equal(chosen(candidates, { depth: [5, 5, 5, 0], miss: [100, 100, 100, 1000] }), 3);
 });
 
 test('under overload a miss costs everyone who queues behind it: the warm one keeps it', () => {
@@ -71,7 +77,7 @@ test('ties go to fewer in flight, then to fewer so far, then to the first', () =
 test('a backend of twice the weight takes twice the work', () => {
   const candidates = fleet(1, 2);
   const got = [0, 0];
-  for (let count = 0; count < 300; count++) {
+  for (let count = 0; count < 3000; count++) {
     const at = chosen(candidates);
     candidates[at]!.load.inflight++;
     candidates[at]!.load.processed++;

@@ -3,7 +3,9 @@ import { isLessUsed } from '../lighter.ts';
 
 /** What the policy weighs; see `docs/algorithms.md` for how the figures came about. */
 export interface PolicyWeights {
-  /** What a miss costs those who wait behind it, for each request's worth of prompt work that waits per backend. */
+  /** What a token that has to be computed counts on an idle backend. */
+  readonly miss: number;
+  /** How much more it counts for each request's worth of prompt work that waits even at the idlest backend. */
   readonly behind: number;
   /** Prompt tokens that one more running sequence costs the others. */
   readonly perSequence: number;
@@ -11,7 +13,7 @@ export interface PolicyWeights {
   readonly spread: number;
 }
 
-export const WEIGHTS: PolicyWeights = { behind: 2, perSequence: 200, spread: 1.5 };
+export const WEIGHTS: PolicyWeights = { miss: 3, behind: 2, perSequence: 200, spread: 1.5 };
 
 /** The candidates of one pick, by position; one object is used again for every pick. */
 export class Field {
@@ -44,9 +46,10 @@ export interface Situation {
 /**
  * The position of the candidate that gets the request, by two rules.
  *
- * Score: work before it + miss × (1 + what waits per backend, in requests); least wins. A miss takes the backend's time from
- * everyone who queues behind it, so it counts the more the longer the queues are: nothing on an idle fleet, where a cold
- * backend is better than a busy warm one, and nearly everything under overload, where only saved work helps.
+ * Score: work before it + miss × (3 + 2 × what waits at the idlest backend, in requests); least wins. A miss takes time from
+ * everyone who queues behind it, so it counts the more the longer the shortest queue is. As long as some backend is idle, that
+ * one is better than a warm one with a queue; under overload only saved work helps. By the mean queue instead, a backend that
+ * joined an overloaded fleet stayed idle for ever: everybody else's queue forbade the miss that would have warmed it.
  *
  * Replication by share: a block asked for by a share s of the traffic deserves s × candidates × spread holders. While it
  * has fewer, and the idlest of them is busier than the idlest candidate, the latter gets the request and becomes one.
@@ -59,13 +62,13 @@ export function choose(
 ): number {
   const { miss, depth, busy, score } = field;
   const count = candidates.length;
-  let waiting = 0;
+  let waiting = Number.POSITIVE_INFINITY;
   for (let at = 0; at < count; at++) {
     const { load, weight } = candidates[at]!;
-    waiting += load.uncachedTokens;
+    waiting = Math.min(waiting, load.uncachedTokens / weight);
     busy[at] = (load.uncachedTokens + weights.perSequence * load.inflight) / weight;
   }
-  const missFactor = 1 + (weights.behind * waiting) / (count * situation.meanMiss);
+  const missFactor = weights.miss + (weights.behind * waiting) / situation.meanMiss;
   let best = 0;
   let idlest = 0;
   let idlestHolder = -1;
