@@ -184,7 +184,7 @@ test('every recorded answer reaches the client as it was, or as the rules say', 
     'same stream',
     'first event',
     'broken stream',
-    'cut answer',
+    'no answer',
     'wrong kind',
     'refused',
   ]) {
