@@ -40,7 +40,7 @@ function world(servers: number): { stats: RouterStats; urls: readonly string[] }
     window: 60_000,
     maxModels: 100,
     now: () => performance.now(),
-    facts: { backends: () => backends, queues: () => [], sources: () => [] },
+    facts: { backends: () => backends, queues: () => [], sources: () => [], shadows: () => [] },
     process: false,
   });
   return { stats, urls };

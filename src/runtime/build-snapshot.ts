@@ -1,4 +1,5 @@
 import type { Algorithm, AlgorithmContext } from '../algorithms/algorithm.ts';
+import { createShadow, Shadowed } from '../algorithms/shadowed.ts';
 import { createAlgorithm } from '../algorithms/table.ts';
 import type { BackendRegistry } from '../backends/registry.ts';
 import type { Config, RouteConfig } from '../config/config.ts';
@@ -36,13 +37,18 @@ function buildRoute(
   registry: BackendRegistry,
   context: AlgorithmContext,
 ): Route {
-  const algorithm: Algorithm =
-    before !== undefined && same(before.config.algorithm, config.algorithm)
-      ? before.algorithm
-      : createAlgorithm(config.algorithm, context);
+  const algorithm = algorithmOf(config, before, context);
   const budget =
     before?.retryBudget.share === config.retry.budget ? before.retryBudget : new RetryBudget(config.retry.budget);
   return new Route(config, algorithm, budget, registry);
+}
+
+function algorithmOf(config: RouteConfig, before: Route | undefined, context: AlgorithmContext): Algorithm {
+  const kept = before !== undefined && same(before.config.algorithm, config.algorithm) ? before.algorithm : undefined;
+  if (kept !== undefined && same(before!.config.shadow, config.shadow)) return kept;
+  const live = kept instanceof Shadowed ? kept.live : (kept ?? createAlgorithm(config.algorithm, context));
+  if (config.shadow.length === 0 || config.algorithm.type === 'disaggregated-prefill') return live;
+  return new Shadowed(live, createShadow(config.shadow, context, createAlgorithm));
 }
 
 function same(a: unknown, b: unknown): boolean {

@@ -3,7 +3,7 @@ import { EngineStatsScraper, type ScrapeTarget } from '../backends/engine-stats-
 import type { BackendRegistry } from '../backends/registry.ts';
 import type { Config, Secret } from '../config/config.ts';
 import type { Log } from '../log.ts';
-import type { BackendFacts, EngineStats, QueueFacts, RouterFacts, SourceFacts } from '../stats/facts.ts';
+import type { BackendFacts, EngineStats, QueueFacts, RouterFacts, ShadowFacts, SourceFacts } from '../stats/facts.ts';
 
 export interface EngineWatchDeps {
   readonly registry: BackendRegistry;
@@ -13,6 +13,7 @@ export interface EngineWatchDeps {
   readonly log: Log;
   readonly sources: () => Iterable<SourceFacts>;
   readonly queues: () => Iterable<QueueFacts>;
+  readonly shadows: () => Iterable<ShadowFacts>;
 }
 
 /** Reads the engines' own figures, hands them to the backends, and tells metrics what is known of each. */
@@ -39,7 +40,8 @@ export class EngineWatch {
       },
       onFailure: ({ url }, error) => deps.log.warn({ backend: url, err: error }, 'cannot read the engine’s metrics'),
     });
-    this.facts = { backends: () => this.#backends(), queues: deps.queues, sources: deps.sources };
+    const { queues, sources, shadows } = deps;
+    this.facts = { backends: () => this.#backends(), queues, sources, shadows };
   }
 
   /** Starts, or takes over what a reload has changed. */

@@ -21,6 +21,7 @@ import { createSource } from './create-source.ts';
 import { EngineWatch } from './engine-watch.ts';
 import type { Listener } from './listener.ts';
 import { ListenerSet } from './listeners.ts';
+import { shadowFacts } from './shadow-facts.ts';
 import { SourceSet } from './sources.ts';
 import { StatsLog } from './stats-log.ts';
 import { StatsTelemetry } from './telemetry.ts';
@@ -83,6 +84,7 @@ export class Router {
         log,
         sources: () => this.#sources.facts(),
         queues: () => this.#admission.queues(),
+        shadows: () => shadowFacts(this.#snapshot),
       },
       config.stats.engine,
     );

@@ -4,6 +4,7 @@ import { ENGINE_METRICS } from './metrics/engine.ts';
 import { LEGACY_METRICS } from './metrics/legacy.ts';
 import { ROUTER_METRICS } from './metrics/router.ts';
 import type { MetricRow } from './metrics/row.ts';
+import { SHADOW_METRICS } from './metrics/shadow.ts';
 import { TRAFFIC_METRICS } from './metrics/traffic.ts';
 import { PageWriter } from './page-writer.ts';
 import type { RouterStats } from './router-stats.ts';
@@ -12,6 +13,7 @@ import type { RouterStats } from './router-stats.ts';
 export const METRICS: readonly MetricRow[] = [
   ...LEGACY_METRICS,
   ...TRAFFIC_METRICS,
+  ...SHADOW_METRICS,
   ...ROUTER_METRICS,
   ...DISCOVERY_METRICS,
   ...ENGINE_METRICS,

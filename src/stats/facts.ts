@@ -58,9 +58,24 @@ export interface SourceFacts {
   readonly troubles: readonly string[];
 }
 
+/** What an algorithm would have done with a route's requests; all of it only grows. */
+export interface ShadowFacts {
+  readonly route: string;
+  /** `live`: the route's own. */
+  readonly algorithm: string;
+  /** Requests it was asked about. */
+  readonly picks: number;
+  /** Those that it would have sent where they went. */
+  readonly agreed: number;
+  /** Bytes of their prompts, and of these what would have been cached where it would have sent them. */
+  readonly promptBytes: number;
+  readonly cachedBytes: number;
+}
+
 /** What metrics show and others own; asked once per scrape. */
 export interface RouterFacts {
   backends(): Iterable<BackendFacts>;
   queues(): Iterable<QueueFacts>;
   sources(): Iterable<SourceFacts>;
+  shadows(): Iterable<ShadowFacts>;
 }

@@ -1,4 +1,4 @@
-import type { BackendFacts, QueueFacts, RouterFacts, SourceFacts } from './facts.ts';
+import type { BackendFacts, QueueFacts, RouterFacts, ShadowFacts, SourceFacts } from './facts.ts';
 import type { LabelCap } from './label-cap.ts';
 import type { RequestStats } from './request-stats.ts';
 import type { Series } from './series.ts';
@@ -36,6 +36,7 @@ export interface View {
   /** Models as labels; those beyond the cap are one. */
   readonly queues: readonly QueueFacts[];
   readonly sources: readonly SourceFacts[];
+  readonly shadows: readonly ShadowFacts[];
 }
 
 /** Joins facts and traffic by URL: two entries with the same `server` label would make Prometheus refuse the whole page. */
@@ -56,6 +57,7 @@ export function createView(requests: RequestStats, facts: RouterFacts, now: numb
     ),
     queues: mergeQueues(facts.queues(), requests.models),
     sources: [...facts.sources()],
+    shadows: [...facts.shadows()],
   };
 }
 

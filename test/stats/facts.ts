@@ -1,4 +1,11 @@
-import type { BackendFacts, EngineStats, QueueFacts, RouterFacts, SourceFacts } from '../../src/stats/facts.ts';
+import type {
+  BackendFacts,
+  EngineStats,
+  QueueFacts,
+  RouterFacts,
+  ShadowFacts,
+  SourceFacts,
+} from '../../src/stats/facts.ts';
 import { RouterStats } from '../../src/stats/router-stats.ts';
 
 export const START = 1_000_000;
@@ -38,7 +45,13 @@ export function world(options: { maxModels?: number; process?: boolean } = {}) {
   const backends: BackendFacts[] = [];
   const queues: QueueFacts[] = [];
   const sources: SourceFacts[] = [];
-  const facts: RouterFacts = { backends: () => backends, queues: () => queues, sources: () => sources };
+  const shadows: ShadowFacts[] = [];
+  const facts: RouterFacts = {
+    backends: () => backends,
+    queues: () => queues,
+    sources: () => sources,
+    shadows: () => shadows,
+  };
   const stats = new RouterStats({
     version: '1.2.3',
     window: 60_000,
@@ -47,5 +60,5 @@ export function world(options: { maxModels?: number; process?: boolean } = {}) {
     facts,
     process: options.process ?? false,
   });
-  return { stats, clock, backends, queues, sources };
+  return { stats, clock, backends, queues, sources, shadows };
 }
