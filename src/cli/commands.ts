@@ -81,6 +81,27 @@ export const COMMANDS: readonly Command[] = [
     ],
   },
   {
+    name: 'route',
+    summary: 'tell where a request would go, and why',
+    args: '[FILE|DIR]',
+    maxArgs: 1,
+    flags: true,
+    options: [
+      { name: 'model', kind: 'text', value: 'MODEL', help: 'the model that the client asks for' },
+      { name: 'header', kind: 'text', value: 'NAME=VALUE', repeat: true, help: 'a header of the request; may be repeated' },
+      { name: 'session', kind: 'text', value: 'KEY', help: 'its session, put where the route reads it' },
+      { name: 'prompt', kind: 'text', value: 'TEXT', help: 'its prompt, for prefix-aware' },
+      { name: 'against', kind: 'text', value: 'URL', help: 'ask the running router whose admin listener this is' },
+      { name: 'format', kind: 'text', choices: ['text', 'json'], default: 'text', help: 'how the answer is written' },
+    ],
+    details:
+      'Without --against it goes by the file alone: static backends count as ready and idle. Nothing is sent to any backend and no algorithm takes a turn. A router that wants a key finds it in $VLLM_ROUTER_ADMIN_KEY. Exits 1 when nobody would serve the request.',
+    examples: [
+      'vllm-router route --model llama --session user-1 router.yaml',
+      'vllm-router route --model llama --header x-team=agents --against http://127.0.0.1:9090',
+    ],
+  },
+  {
     name: 'migrate',
     summary: "write the original router's settings as a router.yaml",
     args: '[FILE]',
@@ -137,6 +158,60 @@ export const COMMANDS: readonly Command[] = [
     details:
       'Runs examples/demo.yaml, prints what to try, and ends on Ctrl-C. Nothing but the router itself is needed.',
     examples: ['vllm-router demo', 'vllm-router demo --port 8101 --engine-port 9101'],
+  },
+  {
+    name: 'simulate',
+    summary: 'replay a trace or a workload on simulated engines, algorithm against algorithm',
+    options: [
+      { name: 'config', kind: 'text', value: 'FILE', help: "also run a route's algorithm as this file configures it" },
+      { name: 'route', kind: 'text', value: 'NAME', help: 'which route of the file; the first one otherwise' },
+      { name: 'trace', kind: 'text', value: 'FILE', help: "requests in Mooncake's format, one JSON object a line" },
+      {
+        name: 'workload',
+        kind: 'text',
+        value: 'NAME',
+        default: 'shared-prefixes',
+        help: 'made-up requests: shared-prefixes, one-prefix, decode-bound or zipf',
+      },
+      {
+        name: 'rate',
+        kind: 'text',
+        value: 'LIST',
+        help: "requests a second, as 20,40, or times the workload's own, as 1x,2x",
+      },
+      { name: 'engines', kind: 'int', value: 'N', default: '8', help: 'how many engines' },
+      { name: 'requests', kind: 'int', value: 'N', help: 'requests of a run; 10,000 or the whole trace otherwise' },
+      { name: 'seeds', kind: 'int', value: 'N', default: '3', help: 'runs whose figures are averaged' },
+      {
+        name: 'compare',
+        kind: 'text',
+        value: 'LIST',
+        default: 'prefix-aware,least-load,round-robin',
+        help: 'algorithms, and what others do: smg-cache-aware, llm-d-sticky',
+      },
+      { name: 'objective', kind: 'text', value: 'TIME', default: '2s', help: 'the knee is where TTFT p90 exceeds it' },
+      {
+        name: 'engine',
+        kind: 'text',
+        value: 'LIST',
+        help: 'ms of a step: beta0=7 and beta1=0.06 a prompt token, beta2=0.08 a sequence; stepTokens, maxSequences, cacheTokens',
+      },
+      {
+        name: 'calibrate',
+        kind: 'text',
+        value: 'URL',
+        help: 'measure beta0, beta1, beta2 and cacheTokens on an idle engine',
+      },
+      { name: 'model', kind: 'text', value: 'NAME', help: 'model to measure with; the first one it lists otherwise' },
+      { name: 'html', kind: 'text', value: 'FILE', help: 'also write a page with charts' },
+      { name: 'format', kind: 'text', choices: ['text', 'json'], default: 'text', help: 'how figures are written' },
+    ],
+    details:
+      "The router's own algorithm code runs on a virtual clock against engines with serialised prefill and a bounded prefix cache. Sends nothing to anybody, but for --calibrate, which uses $OPENAI_API_KEY where the engine wants a key.",
+    examples: [
+      'vllm-router simulate --workload shared-prefixes --html report.html',
+      'vllm-router simulate --config router.yaml --trace trace.jsonl --rate 1x,2x,3x \\\n      --compare least-load,llm-d-sticky',
+    ],
   },
   {
     name: 'completion',
