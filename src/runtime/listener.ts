@@ -2,6 +2,8 @@ import { readFileSync } from 'node:fs';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import { createSecureContext } from 'node:tls';
+import { bindsConflict } from '../config/bind.ts';
 import type { ListenerConfig } from '../config/config.ts';
 import { RouterError } from '../errors.ts';
 import { onClientError, rawAnswer } from './client-error.ts';
@@ -24,6 +26,13 @@ const SERVER_OPTIONS = {
   requireHostHeader: false,
 } as const;
 
+const TLS_OPTIONS = {
+  ALPNProtocols: ['http/1.1'],
+  minVersion: 'TLSv1.2',
+  // Node's own two minutes let whoever connects and says nothing hold a connection for that long.
+  handshakeTimeout: SERVER_OPTIONS.headersTimeout,
+} as const;
+
 /** ms */
 type TimeLimits = Record<
   'connectionsCheckingInterval' | 'headersTimeout' | 'requestTimeout' | 'keepAliveTimeout',
@@ -42,7 +51,7 @@ export class Listener {
     this.#config = config;
     const options = { ...SERVER_OPTIONS, ...times };
     this.#server = config.tls
-      ? createTlsServer({ ...options, ...readTls(config.tls), ALPNProtocols: ['http/1.1'] }, handle)
+      ? createTlsServer({ ...TLS_OPTIONS, ...options, ...readTls(config) }, handle)
       : createServer(options, handle);
     this.#server.on('clientError', onClientError);
     this.#server.on('connection', (socket) => cap.accept(socket));
@@ -82,10 +91,15 @@ export class Listener {
     return host === config.host && port === config.port && (tls === undefined) === (config.tls === undefined);
   }
 
+  /** Whether `config` can only be bound once this one is closed. */
+  blocks(config: ListenerConfig): boolean {
+    return bindsConflict(this.#config, config);
+  }
+
   /** Reads the certificate now, throws when it cannot; the result puts it in force for new connections. */
   prepareTls(config: ListenerConfig): () => void {
     if (config.tls === undefined) return () => {};
-    const tls = readTls(config.tls);
+    const tls = readTls(config);
     return () => (this.#server as TlsServer).setSecureContext(tls);
   }
 
@@ -104,6 +118,16 @@ export class Listener {
   }
 }
 
-function readTls(tls: NonNullable<ListenerConfig['tls']>): { cert: Buffer; key: Buffer } {
-  return { cert: readFileSync(tls.certFile), key: readFileSync(tls.keyFile) };
+/** Throws where the two are no certificate and its key: put in force unseen, they would end a reload halfway. */
+function readTls({ name, tls }: ListenerConfig): { cert: Buffer; key: Buffer } {
+  const { certFile, keyFile } = tls!;
+  try {
+    const pair = { cert: readFileSync(certFile), key: readFileSync(keyFile) };
+    createSecureContext(pair);
+    return pair;
+  } catch (error) {
+    throw new Error(`listener "${name}": certificate ${certFile} with key ${keyFile}: ${(error as Error).message}`, {
+      cause: error,
+    });
+  }
 }

@@ -1,42 +1,62 @@
 import type { RequestListener } from 'node:http';
+import { setTimeout } from 'node:timers/promises';
 import type { Config, ListenerConfig } from '../config/config.ts';
 import { ConnectionCap } from './connection-cap.ts';
 import { Listener } from './listener.ts';
+
+/** ms */
+const LATE_RETRY = 1_000;
 
 /** The bound addresses of the config in force. */
 export class ListenerSet {
   readonly #handler: (config: ListenerConfig) => RequestListener;
   readonly #onOpen: (listener: Listener) => void;
+  readonly #onTrouble: (message: string) => void;
   #open = new Map<string, Listener>();
   readonly #closing = new Set<Listener>();
   readonly #cap = new ConnectionCap();
 
-  constructor(handler: (config: ListenerConfig) => RequestListener, onOpen: (listener: Listener) => void) {
+  constructor(
+    handler: (config: ListenerConfig) => RequestListener,
+    onOpen: (listener: Listener) => void,
+    onTrouble: (message: string) => void,
+  ) {
     this.#handler = handler;
     this.#onOpen = onOpen;
+    this.#onTrouble = onTrouble;
   }
 
   /**
-   * Binds what is new before anything old is closed. Rejects when an address cannot be had or a certificate cannot be read; then
-   * everything is as before.
+   * Binds what is new before anything old is closed, but for addresses that an old one of ours still has: under another name or
+   * with another kind of TLS they are bound as soon as it has left them. Rejects when an address cannot be had or a certificate
+   * cannot be used; then everything is as before.
    */
   async prepare(config: Config): Promise<{ commit(): void; rollback(): void }> {
     const opened: Listener[] = [];
+    const late: [ListenerConfig, Listener][] = [];
     const rotations: (() => void)[] = [];
     const next = new Map<string, Listener>();
     const rollback = () => {
       for (const listener of opened) listener.destroy();
     };
+    const going = [...this.#open.values()].filter((old) => {
+      const wanted = config.listeners[old.name];
+      return wanted === undefined || !old.fits(wanted);
+    });
     try {
       for (const listener of Object.values(config.listeners)) {
         const current = this.#open.get(listener.name);
         if (current?.fits(listener)) {
           rotations.push(current.prepareTls(listener));
           next.set(listener.name, current);
-        } else {
-          const fresh = await this.#bind(listener);
+          continue;
+        }
+        const fresh = new Listener(listener, this.#handler(listener), this.#cap);
+        next.set(listener.name, fresh);
+        if (going.some((old) => old.blocks(listener))) late.push([listener, fresh]);
+        else {
+          await bind(listener, fresh);
           opened.push(fresh);
-          next.set(listener.name, fresh);
         }
       }
     } catch (error) {
@@ -46,7 +66,8 @@ export class ListenerSet {
     return {
       commit: () => {
         for (const rotate of rotations) rotate();
-        this.#commit(next);
+        this.#commit(next, new Set(late.map(([, listener]) => listener)));
+        for (const [config, listener] of late) void this.#bindLate(config, listener);
       },
       rollback,
     };
@@ -65,28 +86,35 @@ export class ListenerSet {
     return this.#open.values();
   }
 
-  async #bind(config: ListenerConfig): Promise<Listener> {
-    const listener = new Listener(config, this.#handler(config), this.#cap);
-    try {
-      await listener.open();
-    } catch (error) {
-      throw new Error(
-        `listener "${config.name}" cannot bind ${config.host}:${config.port}: ${(error as Error).message}`,
-        {
-          cause: error,
-        },
-      );
+  /** On an address that one of ours has just left, in the same turn of the loop: nobody can tell it from a moment's delay. */
+  async #bindLate(config: ListenerConfig, listener: Listener): Promise<void> {
+    while (this.#open.get(config.name) === listener) {
+      try {
+        await bind(config, listener);
+        this.#onOpen(listener);
+        return;
+      } catch (error) {
+        this.#onTrouble(`${(error as Error).message}; next attempt in ${LATE_RETRY / 1000} s`);
+        await setTimeout(LATE_RETRY, undefined, { ref: false });
+      }
     }
-    return listener;
   }
 
-  #commit(next: Map<string, Listener>): void {
+  #commit(next: Map<string, Listener>, late: ReadonlySet<Listener>): void {
     const before = new Set(this.#open.values());
     this.#open = next;
-    for (const listener of next.values()) if (!before.delete(listener)) this.#onOpen(listener);
+    for (const listener of next.values()) if (!before.delete(listener) && !late.has(listener)) this.#onOpen(listener);
     for (const old of before) {
       this.#closing.add(old);
       void old.close().finally(() => this.#closing.delete(old));
     }
+  }
+}
+
+async function bind({ name, host, port }: ListenerConfig, listener: Listener): Promise<void> {
+  try {
+    await listener.open();
+  } catch (error) {
+    throw new Error(`listener "${name}" cannot bind ${host}:${port}: ${(error as Error).message}`, { cause: error });
   }
 }

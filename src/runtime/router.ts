@@ -122,6 +122,7 @@ export class Router {
     this.#watchdog = startWatchdog(this.running, now);
     this.#watch = new BackendWatch({
       registry: this.registry,
+      (message) => log.error(message),
       admission: this.#admission,
       snapshot: () => this.#snapshot,
       resolveSecret,

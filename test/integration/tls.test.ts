@@ -7,7 +7,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { connect, type PeerCertificate, type TLSSocket } from 'node:tls';
+import type { PeerCertificate, TLSSocket } from 'node:tls';
 import { type Engine, startEngine } from '../../src/simulator/engine/engine.ts';
 import { type Certificate, certificate } from '../fakes/certificate.ts';
 import { rawRequest } from '../fakes/raw-client.ts';
@@ -132,10 +132,8 @@ test('a stream over TLS arrives whole, and who leaves stops the engine', async (
   await eventually(() => engine.requests.at(-1)?.outcome === 'aborted');
 });
 
-test('plain HTTP on the port with TLS, and an old TLS, get no answer and do no harm', async () => {
+test('plain HTTP on the port with TLS gets no answer and does no harm', async () => {
   await assert.rejects(rawRequest(`http://127.0.0.1:${portOf('public')}`, { path: '/health' }));
-  const old = connect({ host: '127.0.0.1', port: portOf('public'), ca, maxVersion: 'TLSv1.1', minVersion: 'TLSv1' });
-  await once(old, 'error');
   assert.equal((await secure()).status, 200);
 });
 
@@ -215,6 +213,6 @@ test('a certificate that cannot be used at start: it says which and ends', async
   const listeners = { public: { bind: '127.0.0.1:0', tls: bad } };
   await assert.rejects(
     spawnRouter({ config: configFor([{ url: engine.url }], { listeners }) }),
-    /listener \\"public\\"|ended \(1\)/,
+    /listener \\"public\\": certificate /,
   );
 });
