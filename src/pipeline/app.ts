@@ -23,7 +23,7 @@ export function createApp(deps: PipelineDeps, own: Koa.Middleware<State>): Reque
   app.use(enter(deps, own));
   app.use(observe(deps));
   app.use(authenticate(deps));
-  app.use(body());
+  app.use(body(deps));
   app.use(matchModel(deps));
   app.use(forwardRequest(deps));
   // Koa's own handler would answer in text/plain; guard has answered everything that reaches it.
@@ -75,9 +75,13 @@ function enter(deps: PipelineDeps, own: Koa.Middleware<State>): Koa.Middleware<S
   };
 }
 
-function body(): Koa.Middleware<State> {
+function body(deps: PipelineDeps): Koa.Middleware<State> {
   return async function readRequestBody(ctx, next) {
     const routed = ctx.state.routed!;
+    if (deps.full()) {
+      routed.flag = 'OM';
+      throw new RouterError('overloaded');
+    }
     checkEncoding(routed);
     const { body, slab } = await readBody(ctx.req, ctx.res, routed.listener.maxBodySize);
     routed.body = body;

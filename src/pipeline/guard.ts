@@ -14,8 +14,8 @@ export function guard(deps: PipelineDeps): Middleware<State> {
     const { req, res } = ctx;
     const id = requestId(req.headers['x-request-id']);
     ctx.state.id = id;
-    // A connection that a drain will close says so, while the client can still choose another.
-    if (deps.draining()) res.setHeader('connection', 'close');
+    // A connection that will be closed says so, while the client can still choose another.
+    if (deps.closing()) res.setHeader('connection', 'close');
     try {
       checkProtocol(req);
       await next();

@@ -27,7 +27,10 @@ export interface PipelineDeps extends Forwarding {
   readonly snapshot: () => Snapshot;
   /** The listener as that config describes it. */
   readonly listener: (snapshot: Snapshot) => ListenerConfig;
-  readonly draining: () => boolean;
+  /** Connections are to end with their answer: a drain has begun, or memory runs short. */
+  readonly closing: () => boolean;
+  /** No memory for further requests. */
+  readonly full: () => boolean;
   /** The key's name if it may be used at this listener; undefined if not. */
   readonly authenticate: (listener: ListenerConfig, presented: string) => ApiKeyHolder | undefined;
 }

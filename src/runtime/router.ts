@@ -21,6 +21,7 @@ import { createSource } from './create-source.ts';
 import { EngineWatch } from './engine-watch.ts';
 import type { Listener } from './listener.ts';
 import { ListenerSet } from './listeners.ts';
+import { MemoryPressure } from './memory-pressure.ts';
 import { shadowFacts } from './shadow-facts.ts';
 import { SourceSet } from './sources.ts';
 import { StatsLog } from './stats-log.ts';
@@ -34,6 +35,8 @@ export interface RouterOptions {
   readonly config: Config;
   readonly resolveSecret: (secret: Secret) => string | undefined;
   readonly authenticate: PipelineDeps['authenticate'];
+  /** The share of its memory that the process uses, 0..1; measured unless given. */
+  readonly memoryUsed?: () => number;
   readonly control: ConfigControl;
 }
 
@@ -52,6 +55,7 @@ export class Router {
   readonly #watchdog: { stop(): void };
   readonly #admission = new Admission();
   readonly #watch: BackendWatch;
+  readonly #memory: MemoryPressure;
   readonly #admin: AdminDeps;
   readonly #shared = new Map<string, unknown>();
   readonly #created = new Map<string, number>();
@@ -118,11 +122,15 @@ export class Router {
     this.#listeners = new ListenerSet(
       (config) => this.#handler(config),
       (listener) => log.info({ listener: listener.name, ...listener.address }, 'listening'),
+      (message) => log.error(message),
     );
     this.#watchdog = startWatchdog(this.running, now);
+    this.#memory = new MemoryPressure(
+      (level) => log.warn({ level }, 'memory pressure has changed'),
+      options.memoryUsed,
+    );
     this.#watch = new BackendWatch({
       registry: this.registry,
-      (message) => log.error(message),
       admission: this.#admission,
       snapshot: () => this.#snapshot,
       resolveSecret,
@@ -182,6 +190,7 @@ export class Router {
   async stop(): Promise<void> {
     this.#watchdog.stop();
     this.#watch.stop();
+    this.#memory.stop();
     this.#statsLog.configure(undefined);
     await this.#engines.stop();
     await this.#sources.stop();
@@ -223,7 +232,8 @@ export class Router {
       },
       snapshot: () => this.#snapshot!,
       listener,
-      draining: () => this.#draining,
+      closing: () => this.#draining || this.#memory.level !== 'none',
+      full: () => this.#memory.level === 'full',
       authenticate,
     };
     const own = ownEndpoints({
