@@ -7,6 +7,7 @@ import type { AdminDeps, AdminListenerDeps, AdminRequest } from './admin-deps.ts
 import { showBackends } from './backends.ts';
 import { showConfig } from './effective-config.ts';
 import { reload } from './reload.ts';
+import { getRoute, postRoute } from './route-endpoint.ts';
 import { showRoutes } from './routes.ts';
 
 type Handler = (request: AdminRequest, deps: AdminDeps) => void | Promise<void>;
@@ -19,6 +20,7 @@ const ENDPOINTS: ReadonlyMap<string, Methods> = new Map<string, Methods>([
   ['/admin/reload', { POST: reload }],
   ['/admin/backends', { GET: getBackends }],
   ['/admin/routes', { GET: getRoutes }],
+  ['/admin/route', { GET: getRoute, POST: postRoute }],
 ]);
 
 /** The admin endpoints of a listener that serves them; everything else goes on. */

@@ -11,6 +11,8 @@ export interface Invocation {
   readonly command: string;
   /** Options by name, last value; switches are `true`. */
   readonly options: ReadonlyMap<string, string>;
+  /** Every occurrence of those that may be repeated, in order. */
+  readonly repeated: ParsedOptions['repeated'];
   /** Of `--config`, or of the original's flags for its dynamic config. */
   readonly config: string | undefined;
   readonly args: readonly string[];
@@ -45,7 +47,7 @@ export function parseArgv(argv: readonly string[]): Invocation | UsageError {
   if ('problem' in parsed) return { message: usage(command, parsed.problem, parsed.hint), exitCode: own };
   const { config, problem } = fileOf(parsed.values);
   if (problem !== undefined) return { message: usage(command, problem), exitCode: own };
-  const base = { options: parsed.values, config, overlay: [], notices: [] };
+  const base = { options: parsed.values, repeated: parsed.repeated, config, overlay: [], notices: [] };
   if (parsed.values.has('help')) return { ...base, command: 'help', args: named ? [command.name] : [] };
   if (parsed.values.has('version')) return { ...base, command: 'version', args: [] };
   if (parsed.positionals.length > (command.maxArgs ?? 0)) {

@@ -72,12 +72,21 @@ export const COMMANDS: readonly Command[] = [
     args: 'A B',
     maxArgs: 2,
     flags: true,
-    options: [{ name: 'format', kind: 'text', choices: ['text', 'json'], default: 'text', help: 'how it is written' }],
+    options: [
+      {
+        name: 'against',
+        kind: 'text',
+        value: 'URL',
+        help: 'in place of B: from what the router runs whose admin listener this is, to A',
+      },
+      { name: 'format', kind: 'text', choices: ['text', 'json'], default: 'text', help: 'how it is written' },
+    ],
     details:
       'Compares what the two mean, not how they are written: defaults count where they reach a route. Each change says what it takes while the router runs: hot, rebind (a listener is bound anew), or restart. Exits 2 when something changes.',
     examples: [
       'vllm-router diff router.yaml new/router.yaml',
       'git show main:router.yaml | vllm-router diff - router.yaml',
+      'vllm-router diff router.yaml --against http://127.0.0.1:9090',
     ],
   },
   {
@@ -88,7 +97,13 @@ export const COMMANDS: readonly Command[] = [
     flags: true,
     options: [
       { name: 'model', kind: 'text', value: 'MODEL', help: 'the model that the client asks for' },
-      { name: 'header', kind: 'text', value: 'NAME=VALUE', repeat: true, help: 'a header of the request; may be repeated' },
+      {
+        name: 'header',
+        kind: 'text',
+        value: 'NAME=VALUE',
+        repeat: true,
+        help: 'a header of the request; may be repeated',
+      },
       { name: 'session', kind: 'text', value: 'KEY', help: 'its session, put where the route reads it' },
       { name: 'prompt', kind: 'text', value: 'TEXT', help: 'its prompt, for prefix-aware' },
       { name: 'against', kind: 'text', value: 'URL', help: 'ask the running router whose admin listener this is' },

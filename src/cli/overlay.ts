@@ -17,7 +17,7 @@ export function flagOverlay({ values, repeated }: ParsedOptions, hasFile: boolea
   if (!hasFile) required(values);
   const { overlay, notices } = settingsOverlay(values, !hasFile);
   return {
-    overlay: [...overlay, ...repeated.map(({ value }) => assignment(value))],
+    overlay: [...overlay, ...repeated.flatMap(({ name, value }) => (name === 'set' ? [assignment(value)] : []))],
     notices: notices.map(({ message }) => message),
   };
 }
