@@ -24,3 +24,15 @@ test('watches that are ended again and again leave no blind gap', async () => {
   assert.deepEqual(follower.errors, []);
   assert.deepEqual(follower.lists, ['pods start']);
 });
+
+test('the first event after 30 quiet seconds is as fast as any', async () => {
+  const a = await k8s.engine('m1');
+  await k8s.pod('a', a);
+  const follower = await k8s.follow();
+  await follower.shows('a:m1');
+  await sleep(30_500);
+  await k8s.cluster.do('rm', 'a', '-force');
+  const began = performance.now();
+  await follower.shows('');
+  assert.ok(performance.now() - began < 200);
+});
