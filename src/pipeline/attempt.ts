@@ -1,3 +1,4 @@
+import type { AlgorithmEvent } from '../algorithms/algorithm.ts';
 import type { Backend, RunningAttempt } from '../backends/backend.ts';
 import type { Exchange } from '../backends/pool.ts';
 import { AnswerCollector } from '../proxy/answer-collector.ts';
@@ -40,7 +41,8 @@ export class Attempt implements RunningAttempt, RelayHooks {
     this.#deps = deps;
     this.startedAt = deps.now();
     this.#telemetry = deps.telemetry.attempt(backend.url, routed.model, this.startedAt, routed.route!.name);
-    this.#uncachedTokens = Math.round(route.algorithm.uncachedTokens?.(backend, routed) ?? 0);
+    const uncached = leg.prefilled ? 0 : route.algorithm.uncachedTokens?.(backend, routed);
+    this.#uncachedTokens = Math.round(uncached ?? 0);
   }
 
   get streaming(): boolean {
@@ -128,7 +130,7 @@ export class Attempt implements RunningAttempt, RelayHooks {
     this.backend.paces.add(this.startedAt, now - this.startedAt, this);
     if (this.#leg.toClient) this.routed.ttft = now - this.routed.startedAt;
     if (ofStream) this.#telemetry.firstToken(now);
-    this.route.algorithm.observe?.({ type: 'first-byte', request: this.routed, candidate: this.backend });
+    this.#observe({ type: 'first-byte', request: this.routed, candidate: this.backend });
   }
 
   onPiece(now: number): void {
@@ -145,7 +147,7 @@ export class Attempt implements RunningAttempt, RelayHooks {
     routed.attempts++;
     routed.backend = backend;
     routed.explanation?.sent(this.route, backend);
-    this.route.algorithm.observe?.({ type: 'dispatched', request: routed, candidate: backend });
+    this.#observe({ type: 'dispatched', request: routed, candidate: backend });
   }
 
   #end(result: AttemptResult): void {
@@ -156,7 +158,7 @@ export class Attempt implements RunningAttempt, RelayHooks {
     backend.load.finished();
     if (this.#exchange?.bodySent === false) routed.bodyInUse = true;
     backend.attempts.delete(this);
-    const { config, algorithm } = this.route;
+    const { config } = this.route;
     if (!beforeFirstByte) backend.lastByteAt = Math.max(backend.lastByteAt, this.lastByteAt);
     const dispatch = { at: this.startedAt, probe: this.#probe };
     backend.breaker.record(outcomeOf(result), now, config.circuitBreaker, dispatch);
@@ -166,7 +168,7 @@ export class Attempt implements RunningAttempt, RelayHooks {
     if (usage !== undefined) {
       if (this.#leg.toClient) routed.usage = usage;
       const { promptTokens, cachedTokens } = usage;
-      algorithm.observe?.({
+      this.#observe({
         type: 'usage',
         request: routed,
         candidate: backend,
@@ -175,7 +177,7 @@ export class Attempt implements RunningAttempt, RelayHooks {
       });
     }
     const failure = failureOf(result);
-    algorithm.observe?.({
+    this.#observe({
       type: 'finished',
       request: routed,
       candidate: backend,
@@ -188,6 +190,15 @@ export class Attempt implements RunningAttempt, RelayHooks {
     else this.#telemetry.failed(now, failure);
     this.#deps.registry.released(backend);
     this.#deps.admission.poke();
+  }
+
+  /** An algorithm that fails to learn must not keep an attempt from ending. */
+  #observe(event: AlgorithmEvent): void {
+    try {
+      this.route.algorithm.observe?.(event);
+    } catch (error) {
+      process.emitWarning(error as Error);
+    }
   }
 
   #firstByteSeen(): void {

@@ -49,7 +49,7 @@ export class Connection {
       host: target.host,
       port: target.port,
       noDelay: true,
-      onread: { buffer: READ_BUFFER, callback: (bytes: number) => this.#onRead(bytes) },
+      onread: { buffer: READ_BUFFER, callback: (bytes: number) => this.#readSafely(bytes) },
     };
     this.#socket = target.tls
       ? connectTls({ ...options, ALPNProtocols: ['http/1.1'], ...(isName(target.host) && { servername: target.host }) })
@@ -123,6 +123,17 @@ export class Connection {
     this.#connected = true;
     clearTimeout(this.#connectTimer);
     this.#exchange?.handler.onConnected?.();
+  }
+
+  /** A fault in what handles one answer must not end the process, and every other request with it. */
+  #readSafely(bytes: number): boolean {
+    try {
+      return this.#onRead(bytes);
+    } catch (error) {
+      process.emitWarning(error as Error);
+      this.#fail('bad_response', 'the answer could not be handled');
+      return false;
+    }
   }
 
   #onRead(bytes: number): boolean {
