@@ -12,6 +12,8 @@ export class Leg {
   readonly toClient: boolean;
   /** What is sent. */
   body: Buffer;
+  /** Another backend has computed the prompt. */
+  prefilled = false;
   readonly tried: Backend[] = [];
   /** What the first attempt could choose from; retries leave out the tried ones. */
   firstCandidates: readonly Backend[] | undefined;

@@ -11,6 +11,8 @@ export type Role = 'prefill' | 'decode';
 
 /** The two halves of a disaggregated route: each a route of its own, with its part of the backends and its own algorithm. */
 export interface Roles {
+  /** Of the route that has them. */
+  readonly route: string;
   readonly form: DisaggregatedPrefillConfig['form'];
   readonly prefill: Route;
   readonly decode: Route;
@@ -45,6 +47,7 @@ export class Route {
     if (config.algorithm.type === 'disaggregated-prefill' && algorithm instanceof DisaggregatedPrefill) {
       const { form, prefill, decode } = config.algorithm;
       this.roles = {
+        route: config.name,
         form,
         prefill: new Route(inRole(config, 'prefill', prefill), algorithm.prefill, retryBudget, registry, 'prefill'),
         decode: new Route(inRole(config, 'decode', decode), algorithm.decode, retryBudget, registry, 'decode'),

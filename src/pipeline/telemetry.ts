@@ -10,6 +10,8 @@ export interface Telemetry {
   attempt(server: string, model: string, now: number, route: string): AttemptTelemetry;
   /** One more attempt, or the decision against it. */
   retried(reason: string, result: 'sent' | 'budget' | 'exhausted' | 'no-candidate'): void;
+  /** One half of a request on a disaggregated route has ended. `alone`: prefill handed nothing over, and decode is on its own. */
+  leg(route: string, role: 'prefill' | 'decode', result: 'ok' | 'alone' | 'failed' | 'aborted'): void;
   /** The client's answer, or what was left of it, is over. */
   finished(routed: RoutedRequest, status: number): void;
   /** A request refused before it was anybody's. */

@@ -24,6 +24,10 @@ export class StatsTelemetry implements Telemetry {
     this.#stats.retried(reason, result);
   }
 
+  leg(route: string, role: string, result: string): void {
+    this.#stats.legs.inc(route, role, result);
+  }
+
   finished(routed: RoutedRequest, status: number): void {
     if (routed.route !== undefined) this.#stats.open(routed.route.name, -1);
     this.#stats.ended(routed.route?.name, routed.modelSeen ? routed.model : undefined, status);

@@ -43,6 +43,7 @@ export class RouterStats {
   readonly inflight = new Counter();
   readonly keyRequests = new Counter();
   readonly retries = new Counter();
+  readonly legs = new Counter();
   readonly streamTerminations = new Counter();
   readonly clientRejects = new Counter();
   readonly reloads = new Counter();

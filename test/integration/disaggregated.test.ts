@@ -297,3 +297,16 @@ test('each leg counts at its own backend', async () => {
   assert.equal(await roles.fleet.count('vllm:output_tokens_total', prefill[0]!.url), 4);
   assert.equal(await roles.fleet.count('vllm:num_requests_running'), 0);
 });
+
+test('legs are counted by role and by how they ended', async () => {
+  const legs = (route: string, role: string, result: string) =>
+    roles.fleet.count('vllm_router_legs_total', `route="${route}"`, `role="${role}"`, `result="${result}"`);
+  assert.equal(await legs('kv', 'prefill', 'alone'), 2);
+  assert.ok((await legs('kv', 'prefill', 'failed')) >= 1);
+  assert.ok((await legs('kv', 'decode', 'aborted')) >= 1);
+  assert.ok((await legs('kv', 'decode', 'failed')) >= 1);
+  assert.ok((await legs('classic', 'prefill', 'aborted')) >= 1);
+  assert.ok((await legs('classic', 'decode', 'ok')) >= 8);
+  assert.equal(await legs('timeout', 'prefill', 'failed'), 1);
+  assert.equal(await legs('timeout', 'decode', 'failed'), 0);
+});

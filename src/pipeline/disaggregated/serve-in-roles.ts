@@ -1,11 +1,17 @@
 import type { Backend } from '../../backends/backend.ts';
+import type { AttemptResult, HeldAnswer } from '../../proxy/attempt-result.ts';
 import { editMembers } from '../../proxy/json-edit.ts';
-import type { BackendNews } from '../learn.ts';
+import { ABORTED, type BackendNews, failureOf } from '../learn.ts';
 import { Leg, type Prepare, type TryBackends } from '../leg.ts';
 import type { Roles } from '../route.ts';
 import type { RoutedRequest } from '../routed-request.ts';
+import type { Telemetry } from '../telemetry.ts';
 import { handedOver } from './handover.ts';
 import { prefillBody } from './prefill-body.ts';
+
+export interface RoleDeps extends BackendNews {
+  readonly telemetry: Telemetry;
+}
 
 /** Backends about which it has been said that they hand nothing over. */
 const warned = new WeakSet<Backend>();
@@ -25,38 +31,42 @@ export async function serveInRoles(
   roles: Roles,
   leg: Leg,
   tryBackends: TryBackends,
-  news: BackendNews,
+  deps: RoleDeps,
 ): Promise<boolean> {
   const body = prefillBody(routed.path, routed.members, roles.form);
   if (body === undefined) return tryBackends(roles.decode, leg);
+  const { route, form } = roles;
   const prefill = new Leg(false, body);
-  let prefilled = false;
+  let began = false;
   const prepare: Prepare = async () => {
-    if (prefilled && (roles.form === 'max-tokens' || isUntouched(leg))) return 'ready';
+    if (began && (form === 'max-tokens' || isUntouched(leg))) return 'ready';
     prefill.restart();
     const over = await tryBackends(roles.prefill, prefill);
-    const { last } = prefill;
-    if (last?.type !== 'answered' || last.answer.status >= 300) {
+    const answer = successOf(prefill.last);
+    if (answer === undefined) {
+      deps.telemetry.leg(route, 'prefill', resultOf(prefill.last));
+      began = false;
       leg.endAs(prefill);
       return over ? 'over' : 'unready';
     }
+    began = true;
+    // It may be asked again.
     const backend = prefill.tried.pop()!;
-    prefilled = true;
-    if (roles.form === 'max-tokens') return 'ready';
-    const params = handedOver(last.answer.body, backend.url);
-    if (params !== undefined) {
-      leg.body = editMembers(routed.members!, { kv_transfer_params: params });
-      return 'ready';
+    const params = form === 'kv-transfer' ? handedOver(answer.body, backend.url) : undefined;
+    leg.prefilled = form === 'max-tokens' || params !== undefined;
+    leg.body = params === undefined ? routed.body : editMembers(routed.members!, { kv_transfer_params: params });
+    deps.telemetry.leg(route, 'prefill', leg.prefilled ? 'ok' : 'alone');
+    if (!leg.prefilled && !warned.has(backend)) {
+      warned.add(backend);
+      deps.warn(backend, 'the backend answers prefill without kv_transfer_params');
     }
-    // The decode backend computes the prompt itself, then: slow, and right.
-    leg.body = routed.body;
-    if (!warned.has(backend)) news.warn(backend, 'the backend answers prefill without kv_transfer_params');
-    warned.add(backend);
     return 'ready';
   };
   try {
     return await tryBackends(roles.decode, leg, prepare);
   } finally {
+    if (began) deps.telemetry.leg(route, 'decode', resultOf(leg.last));
+    leg.prefilled = false;
     leg.body = routed.body;
   }
 }
@@ -64,4 +74,14 @@ export async function serveInRoles(
 /** No decode backend has seen what was handed over. */
 function isUntouched({ last }: Leg): boolean {
   return last?.type === 'failed' && (last.reason === 'connect_failed' || last.reason === 'connect_timeout');
+}
+
+function successOf(last: AttemptResult | undefined): HeldAnswer | undefined {
+  return last?.type === 'answered' && last.answer.status < 300 ? last.answer : undefined;
+}
+
+function resultOf(last: AttemptResult | undefined): 'ok' | 'failed' | 'aborted' {
+  if (last === undefined) return 'failed';
+  const failure = failureOf(last);
+  return failure === undefined ? 'ok' : failure === ABORTED ? 'aborted' : 'failed';
 }

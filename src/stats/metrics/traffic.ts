@@ -72,6 +72,13 @@ export const TRAFFIC_METRICS: readonly MetricRow[] = [
     collect: (_, stats) => stats.retries.cells,
   },
   {
+    name: 'vllm_router_legs_total',
+    type: 'counter',
+    help: 'Halves of requests on disaggregated routes, by role and how they ended: ok, alone, failed or aborted.',
+    labels: ['route', 'role', 'result'],
+    collect: (_, stats) => stats.legs.cells,
+  },
+  {
     name: 'vllm_router_stream_terminations_total',
     type: 'counter',
     help: 'Streams cut after their first byte, by the code of the error event.',
