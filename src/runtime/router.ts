@@ -126,7 +126,7 @@ export class Router {
     );
     this.#watchdog = startWatchdog(this.running, now);
     this.#memory = new MemoryPressure(
-      (level) => log.warn({ level }, 'memory pressure has changed'),
+      (level) => log.warn({ pressure: level }, 'memory pressure has changed'),
       options.memoryUsed,
     );
     this.#watch = new BackendWatch({
