@@ -4,6 +4,8 @@ import type { Engine } from '../../src/simulator/engine/engine.ts';
 import type { Fault } from '../../src/simulator/engine/faults.ts';
 import type { RequestRecord } from '../../src/simulator/engine/record.ts';
 import { sseEvents } from '../fakes/framing.ts';
+import { rawRequest } from '../fakes/raw-client.ts';
+import { spawnRouter } from '../fakes/spawn-router.ts';
 import { CHAT, chat, errorOf, eventually } from './fleet.ts';
 import { RoleFleet } from './roles.ts';
 
@@ -22,7 +24,9 @@ before(async () => {
   roles = await RoleFleet.start(
     {
       ...Object.fromEntries(
-        ['mt', 'mt-rows', 'mt-dead', 'mt-retry', 'mt-other', 'mt-direct', 'mt-pin'].map((name) => [name, two]),
+        ['mt', 'mt-rows', 'mt-dead', 'mt-retry', 'mt-other', 'mt-direct', 'mt-pin', 'mt-alias', 'mt-flags'].map(
+          (name) => [name, two],
+        ),
       ),
       ...Object.fromEntries(
         ['kv', 'kv-messages', 'kv-dead', 'kv-again', 'kv-refused', 'kv-last'].map((name) => [name, two]),
@@ -37,6 +41,7 @@ before(async () => {
     },
     {
       defaults: { health: { interval: '0s' } },
+      models: { aliases: { short: 'mt-alias' } },
       routes: [
         {
           name: 'fall-back',
@@ -133,6 +138,13 @@ test('/v1/messages and /v1/completions are split too', async () => {
     ],
   );
   for (const record of decode.flatMap(got)) assert.equal(params(record).do_remote_prefill, true);
+});
+
+test('an alias is followed in both legs', async () => {
+  const { prefill, decode } = roles.of('mt-alias');
+  assert.equal((await ask('short')).status, 200);
+  for (const record of [...prefill, ...decode].flatMap(got)) assert.equal(JSON.parse(text(record)).model, 'mt-alias');
+  assert.deepEqual([prefill.flatMap(got).length, decode.flatMap(got).length], [1, 1]);
 });
 
 test('what is no generation goes to a decode backend as it is', async () => {
@@ -309,4 +321,37 @@ test('legs are counted by role and by how they ended', async () => {
   assert.ok((await legs('classic', 'decode', 'ok')) >= 8);
   assert.equal(await legs('timeout', 'prefill', 'failed'), 1);
   assert.equal(await legs('timeout', 'decode', 'failed'), 0);
+});
+
+test("the original router's flags make such a route", async () => {
+  const { prefill, decode } = roles.of('mt-flags');
+  const engines = [...prefill, ...decode];
+  const csv = (value: (engine: Engine) => string) => engines.map(value).join(',');
+  const router = await spawnRouter({
+    bare: true,
+    config: '',
+    flags: [
+      ...['--host', '127.0.0.1', '--port', '0', '--service-discovery', 'static'],
+      ...['--static-backends', csv(({ url }) => url), '--static-models', csv(() => 'mt-flags')],
+      ...['--static-model-labels', csv((engine) => (prefill.includes(engine) ? 'pre' : 'dec'))],
+      ...['--routing-logic', 'disaggregated_prefill_orchestrated'],
+      ...['--prefill-model-labels', 'pre', '--decode-model-labels', 'dec', '--set', 'shutdown.delay=0s'],
+    ],
+  });
+  try {
+    for (let count = 0; count < 4; count++) {
+      const answer = await rawRequest(router.url, { method: 'POST', path: CHAT, body: chat('mt-flags') });
+      assert.equal(answer.status, 200);
+    }
+    assert.deepEqual(
+      [counts(prefill), counts(decode)],
+      [
+        [2, 2],
+        [2, 2],
+      ],
+    );
+    assert.ok(decode.flatMap(got).every((record) => params(record).do_remote_prefill));
+  } finally {
+    await router.stop('SIGKILL');
+  }
 });
