@@ -365,7 +365,7 @@ test('finding 4: SIGTERM leaves requests hanging: refused connects and silence m
   await stream.until((received) => received.includes('"content"'));
   await fleet.chat('terminated');
   const waiting = fleet.chat('terminated', { max_tokens: 400 });
-  await a.until((engine) => engine.open === 2);
+  await eventually(() => a.open === 2);
   const started = performance.now();
   void a.terminate();
   // Nothing but a new request can notice it: health checks are off.

@@ -369,11 +369,11 @@ test('row 47: ten thousand models that nobody serves add no series', async () =>
 test('row 50: a client that leaves aborts the engine’s work at once, streaming or not; in flight returns to 0', async () => {
   for (const more of [{ max_tokens: 2_000 }, { max_tokens: 2_000, stream: true }]) {
     const client = await fleet.open('m', more);
-    await engine().until((host) => host.running === 1);
+    await eventually(() => engine().running === 1);
     if ('stream' in more) await client.until((received) => received.includes('content'));
     const left = performance.now();
     client.destroy();
-    await engine().until((host) => host.running === 0);
+    await eventually(() => engine().running === 0);
     assert.ok(performance.now() - left < 500);
   }
   await eventually(async () => (await fleet.count('vllm_router_inflight_requests')) === 0);

@@ -100,7 +100,7 @@ test('row 25: at its limit a backend gets no more; a bounded queue waits, and be
 
 test('row 25: who waits too long is told 429; who leaves the queue leaves no trace', async () => {
   const first = fleet.chat('small', { max_tokens: 30 });
-  await fleet.of('small')[0]!.until((engine) => engine.open === 1);
+  await eventually(() => fleet.of('small')[0]!.open === 1);
   const leaving = await fleet.open('small');
   await eventually(async () => (await fleet.count('vllm_router_queued_requests', 'model="small"')) === 1);
   leaving.destroy();

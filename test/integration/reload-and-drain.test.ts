@@ -154,13 +154,13 @@ describe('SIGTERM', () => {
   test('at the end of the grace streams are told and cut, and the engines’ work is aborted', async (t) => {
     const { router, engines } = await setup(t, 1, { shutdown: { delay: '0s', drain: '300ms' } });
     const stream = send(router.url, 'm', { stream: true, max_tokens: 3_000 });
-    await engines[0]!.until((engine) => engine.running === 1);
+    await eventually(() => engines[0]!.running === 1);
     const exited = once(router.child, 'exit');
     router.signal('SIGTERM');
     const outcome = await stream;
     assert.equal(outcome.clean, false);
     assert.match(outcome.body, /"code":"server_shutting_down"\}\}\n\n$/);
-    await engines[0]!.until((engine) => engine.running === 0);
+    await eventually(() => engines[0]!.running === 0);
     assert.equal((await exited)[0], 0);
     assert.ok(router.logs.some(({ msg, cut }) => msg === 'stopped' && cut === 1));
   });
@@ -172,7 +172,7 @@ describe('SIGTERM', () => {
     client.send(
       `POST ${CHAT} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
     );
-    await engines[0]!.until((engine) => engine.running === 1);
+    await eventually(() => engines[0]!.running === 1);
     const exited = once(router.child, 'exit');
     router.signal('SIGTERM');
     await router.logged(({ msg }) => msg === 'draining');

@@ -130,11 +130,11 @@ describe('openai for Node', () => {
           })
         : openai.chat.completions.create(asked, { signal: abort.signal });
       const ended = running.catch(() => {});
-      await chatEngine.until((engine) => engine.running === 1 || stream);
+      await eventually(() => chatEngine.running === 1 || stream);
       const left = performance.now();
       if (!stream) abort.abort();
       await ended;
-      await chatEngine.until((engine) => engine.running === 0);
+      await eventually(() => chatEngine.running === 0);
       assert.ok(performance.now() - left < 1_000);
     }
     await eventually(async () =>

@@ -9,7 +9,7 @@ import { Listener } from '../../src/runtime/listener.ts';
 import { MemoryPressure } from '../../src/runtime/memory-pressure.ts';
 import { startEngine } from '../../src/simulator/engine/engine.ts';
 import { RawClient, rawRequest } from '../fakes/raw-client.ts';
-import { chat, chatRequest, errorOf } from '../integration/fleet.ts';
+import { chat, chatRequest, errorOf, eventually } from '../integration/fleet.ts';
 import { startRouter } from './in-process.ts';
 
 const CONFIG: ListenerConfig = {
@@ -67,10 +67,12 @@ test('row 49: a client that takes nothing for the idle time is cut, and the engi
   const client = await RawClient.open(url);
   client.socket.pause();
   const body = JSON.stringify(chat('m', { stream: true, max_tokens: 100_000 }));
-  client.send(`POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: ${body.length}\r\n\r\n${body}`);
-  await engine.until(({ running }) => running === 1);
+  client.send(
+    `POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
+  );
+  await eventually(() => engine.running === 1);
   const memory = process.memoryUsage.rss();
-  await engine.until(({ running }) => running === 0);
+  await eventually(() => engine.running === 0);
   while (router.running.size > 0) await new Promise((resolve) => setImmediate(resolve));
   assert.ok(process.memoryUsage.rss() - memory < 100 * 1024 * 1024);
   client.destroy();
@@ -119,7 +121,7 @@ test('row 61: an hour forth or back on the wall clock changes nothing', async (t
   });
   for (const jump of [3_600_000, -3_600_000]) {
     const running = rawRequest(url, chatRequest('m', { stream: true, max_tokens: 60 }));
-    await engine.until((host) => host.running === 1);
+    await eventually(() => engine.running === 1);
     Date.now = () => real() + jump;
     assert.ok((await running).clean);
     assert.equal((await rawRequest(url, chatRequest('m'))).status, 200);
