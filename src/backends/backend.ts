@@ -3,6 +3,7 @@ import { CircuitBreaker } from './breaker.ts';
 import type { SlotLoad } from './load-table.ts';
 import { Paces } from './paces.ts';
 import type { UpstreamPool } from './pool.ts';
+import { Roster } from './roster.ts';
 
 /** ms over which a backend that was out comes back to its full share: a herd would throw it out again. */
 const SLOW_START = 10_000;
@@ -28,7 +29,8 @@ export interface RunningAttempt {
 
 /**
  * One serving engine and everything about it that outlives a config: connections, load, breaker, health. It is found by
- * `spec.id`, never copied, and the same object as long as any source lists it or any request runs on it.
+ * `spec.id`, never copied, and the same object as long as any source lists it or any request runs on it, and for some time
+ * after that.
  */
 export class Backend {
   readonly id: string;
@@ -37,7 +39,7 @@ export class Backend {
   /** What algorithms read (`Load` in algorithms/); the attempt loop and the scraper write it. */
   readonly load: SlotLoad;
   readonly breaker = new CircuitBreaker();
-  readonly attempts = new Set<RunningAttempt>();
+  readonly attempts = new Roster<RunningAttempt>();
   readonly paces = new Paces();
   /** Monotonic ms when it was first seen. */
   readonly since: number;

@@ -17,7 +17,8 @@ const MAX_BACKENDS = 16_384;
 
 /**
  * All backends there are, by identity. Sources publish their sets here; a backend that leaves is drained, and is the same
- * object again when it comes back before its last request has ended.
+ * object again, with its breaker and counters, when it comes back before its last request has ended; one that is known by its
+ * address, before the time for draining is over.
  */
 export class BackendRegistry {
   readonly #deps: RegistryDeps;
@@ -28,7 +29,7 @@ export class BackendRegistry {
   readonly #loads = new LoadTable(MAX_BACKENDS);
   /** Grows with every change of the set; caches of candidates compare it. */
   generation = 0;
-  /** ms that requests on a removed backend may go on. */
+  /** ms that requests on a removed backend may go on, and that what is known of it is kept. */
   drain = 600_000;
 
   constructor(deps: RegistryDeps) {
@@ -81,7 +82,8 @@ export class BackendRegistry {
 
   /** To be called when a request on a removed backend has ended. */
   released(backend: Backend): void {
-    if (backend.removed && backend.load.inflight === 0) this.#retire(backend);
+    if (!backend.removed || backend.load.inflight > 0) return;
+    if (!mayReturn(backend) || !this.#draining.has(backend.id)) this.#retire(backend);
   }
 
   destroy(): void {
@@ -109,8 +111,14 @@ export class BackendRegistry {
     const backend = this.#backends.get(id);
     if (backend === undefined || this.#listed(id)) return;
     backend.removed = true;
-    if (backend.load.inflight === 0) this.#retire(backend);
-    else this.#draining.set(id, setTimeout(() => cutOff(backend), this.drain).unref());
+    if (backend.load.inflight === 0 && !mayReturn(backend)) this.#retire(backend);
+    else this.#draining.set(id, setTimeout(() => this.#expire(backend), this.drain).unref());
+  }
+
+  #expire(backend: Backend): void {
+    this.#draining.delete(backend.id);
+    cutOff(backend);
+    if (backend.load.inflight === 0 && this.#backends.get(backend.id) === backend) this.#retire(backend);
   }
 
   #listed(id: string): boolean {
@@ -127,6 +135,11 @@ export class BackendRegistry {
     this.#loads.free(backend.load);
     this.#deps.onRetired?.(backend);
   }
+}
+
+/** A file may list an address again, and what is known of it then still holds; the UID of a deleted pod never comes back. */
+function mayReturn({ id, url }: Backend): boolean {
+  return id === url;
 }
 
 /** The time for open requests on a removed backend is over. */
