@@ -1,0 +1,156 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Backend, RunningAttempt } from '../../src/backends/backend.ts';
+import { Liveness } from '../../src/backends/liveness.ts';
+import { Paces } from '../../src/backends/paces.ts';
+import { type Place, Roster } from '../../src/backends/roster.ts';
+
+interface FakeAttempt extends RunningAttempt {
+  awaitsFirstByte: boolean;
+  lastByteAt: number;
+  failed: string;
+}
+
+function attempt(startedAt: number, more: Partial<FakeAttempt> = {}): FakeAttempt {
+  const made: FakeAttempt = {
+    startedAt,
+    awaitsFirstByte: true,
+    streaming: false,
+    stream: true,
+    size: 1_000,
+    model: 'm',
+    lastByteAt: startedAt,
+    failed: '',
+    fail: (reason) => {
+      made.failed = reason;
+    },
+    ...more,
+  };
+  return made;
+}
+
+function backend(...attempts: RunningAttempt[]): Backend {
+  const roster = new Roster<RunningAttempt>();
+  for (const one of attempts) roster.add(one);
+  return { attempts: roster, lastByteAt: 0, paces: new Paces() } as unknown as Backend;
+}
+
+function setup(others: Backend[], healthy: (backend: Backend) => boolean, connects = false) {
+  let time = 0;
+  const ejected: Backend[] = [];
+  const liveness = new Liveness({
+    now: () => time,
+    connect: async () => {
+      // Each try takes a moment.
+      time += 700;
+      return connects;
+    },
+    healthy: async (asked) => healthy(asked),
+    others: () => others,
+    eject: (given) => ejected.push(given),
+  });
+  return {
+    liveness,
+    ejected,
+    at: async (now: number, looked: Backend) => {
+      time = now;
+      liveness.look(looked);
+      for (let step = 0; step < 20; step++) await Promise.resolve();
+    },
+  };
+}
+
+test('silence and no answer to a health check, while another answers: waiting requests move', async () => {
+  const other = backend();
+  const waiting = [attempt(1_000), attempt(1_200, { stream: false })];
+  const begun = attempt(500, { awaitsFirstByte: false, lastByteAt: 900 });
+  const suspect = backend(begun, ...waiting);
+  const { at, ejected } = setup([other], (asked) => asked === other);
+  await at(1_400, suspect);
+  assert.equal(ejected.length, 0);
+  await at(1_600, suspect);
+  assert.deepEqual(ejected, [suspect]);
+  assert.deepEqual(
+    waiting.map(({ failed }) => failed),
+    ['moved', 'moved'],
+  );
+  // A stream that has begun cannot move: its own time-out ends it.
+  assert.equal(begun.failed, '');
+});
+
+test('nobody is suspected who has sent a byte to anybody', async () => {
+  const suspect = backend(attempt(1_000), attempt(1_100, { awaitsFirstByte: false, lastByteAt: 1_500 }));
+  const { at, ejected } = setup([backend()], () => false);
+  await at(1_900, suspect);
+  assert.equal(ejected.length, 0);
+});
+
+test('when no other answers either, it is not this backend', async () => {
+  const suspect = backend(attempt(1_000));
+  const { at, ejected } = setup([backend(), backend()], () => false);
+  await at(2_000, suspect);
+  await at(4_000, suspect);
+  assert.equal(ejected.length, 0);
+});
+
+test('without another that could take its requests nothing is gained by giving it up', async () => {
+  const suspect = backend(attempt(1_000));
+  const { at, ejected } = setup([], () => false);
+  await at(9_000, suspect);
+  assert.equal(ejected.length, 0);
+});
+
+test('a healthy one that begins no stream while others do is stuck; how long that takes depends on the others', async () => {
+  for (const [took, stuck] of [
+    [100, true],
+    [1_000, false],
+  ] as const) {
+    const other = backend();
+    for (let count = 0; count < 3; count++) other.paces.add(1_100, took, { model: 'm', stream: true, size: 1_000 });
+    const suspect = backend(attempt(1_000));
+    const { at, ejected } = setup([other], () => true);
+    await at(2_900, suspect);
+    const before = ejected.length;
+    await at(3_100, suspect);
+    assert.deepEqual([before, ejected.length], [0, stuck ? 1 : 0]);
+  }
+});
+
+test('a long prompt is given time by its length', async () => {
+  const other = backend();
+  for (let count = 0; count < 3; count++) other.paces.add(1_100, 200, { model: 'm', stream: true, size: 8_000 });
+  const suspect = backend(attempt(1_000, { size: 800_000 }));
+  const { at, ejected } = setup([other], () => true);
+  await at(10_000, suspect);
+  assert.equal(ejected.length, 0);
+});
+
+test('an answer that is no stream is waited for as long as the backend is healthy', async () => {
+  const other = backend();
+  for (let count = 0; count < 9; count++) other.paces.add(1_100, 10, { model: 'm', stream: false, size: 1_000 });
+  const suspect = backend(attempt(1_000, { stream: false }));
+  const { at, ejected } = setup([other], () => true);
+  await at(60_000, suspect);
+  assert.equal(ejected.length, 0);
+});
+
+test('refused connects and two seconds of silence end everything that is silent, streams too', async () => {
+  const silent = attempt(0, { awaitsFirstByte: false, lastByteAt: 0 });
+  const waiting = attempt(0);
+  const dead = backend();
+  const places = [silent, waiting].map((one) => dead.attempts.add(one));
+  const { liveness, ejected } = setup([], () => false);
+  liveness.unreachable(dead);
+  while (ejected.length === 0) await new Promise((resolve) => setTimeout(resolve, 20));
+  assert.deepEqual([silent.failed, waiting.failed], ['moved', 'moved']);
+  // Nothing runs there any more: the watch over it ends.
+  for (const place of places) dead.attempts.delete(place as Place<RunningAttempt>);
+});
+
+test('one that accepts connections again is left alone', async () => {
+  const waiting = attempt(0);
+  const { liveness, ejected } = setup([], () => false, true);
+  liveness.unreachable(backend(waiting));
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  assert.equal(ejected.length, 0);
+});
