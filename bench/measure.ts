@@ -138,7 +138,7 @@ export async function measure(
 }
 
 /** Asks for a chat until one is answered: a router may listen before it knows its backends. */
-async function untilItServes(target: string, proxy: Program): Promise<void> {
+export async function untilItServes(target: string, proxy: Program): Promise<void> {
   let ended: string | undefined;
   proxy.ended.then((how) => {
     ended = how;
@@ -163,7 +163,7 @@ async function untilItServes(target: string, proxy: Program): Promise<void> {
 }
 
 /** Runs the load generator once; `mark` is called when its window begins and ends. */
-async function load(
+export async function load(
   h: Harness,
   dir: string,
   targets: readonly string[],
