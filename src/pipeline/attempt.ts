@@ -1,6 +1,7 @@
 import type { AlgorithmEvent } from '../algorithms/algorithm.ts';
 import type { Backend, RunningAttempt } from '../backends/backend.ts';
 import type { Exchange } from '../backends/pool.ts';
+import type { Place } from '../backends/roster.ts';
 import { AnswerCollector } from '../proxy/answer-collector.ts';
 import type { AttemptResult, FailureReason } from '../proxy/attempt-result.ts';
 import type { ClientWriter } from '../proxy/client-writer.ts';
@@ -30,6 +31,7 @@ export class Attempt implements RunningAttempt, RelayHooks {
   readonly #uncachedTokens: number;
   #relay!: Relay | AnswerCollector;
   #exchange: Exchange | undefined;
+  #place!: Place<RunningAttempt>;
   #awaitsFirstByte = true;
   #probe = false;
 
@@ -142,7 +144,7 @@ export class Attempt implements RunningAttempt, RelayHooks {
     const { load } = backend;
     load.dispatched();
     load.addUncached(this.#uncachedTokens);
-    backend.attempts.add(this);
+    this.#place = backend.attempts.add(this);
     this.#probe = backend.breaker.dispatched(this.startedAt);
     routed.attempts++;
     routed.backend = backend;
@@ -157,7 +159,7 @@ export class Attempt implements RunningAttempt, RelayHooks {
     this.#firstByteSeen();
     backend.load.finished();
     if (this.#exchange?.bodySent === false) routed.bodyInUse = true;
-    backend.attempts.delete(this);
+    backend.attempts.delete(this.#place);
     const { config } = this.route;
     if (!beforeFirstByte) backend.lastByteAt = Math.max(backend.lastByteAt, this.lastByteAt);
     const dispatch = { at: this.startedAt, probe: this.#probe };

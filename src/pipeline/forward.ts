@@ -1,5 +1,6 @@
 import type { Backend } from '../backends/backend.ts';
 import type { BackendRegistry } from '../backends/registry.ts';
+import type { Roster } from '../backends/roster.ts';
 import type { Secret } from '../config/config.ts';
 import { RouterError } from '../errors.ts';
 import type { AttemptResult } from '../proxy/attempt-result.ts';
@@ -21,7 +22,7 @@ export interface Forwarding extends Chooser, BackendNews {
   readonly telemetry: Telemetry;
   readonly resolveSecret: (secret: Secret) => string | undefined;
   /** Every attempt that runs, for time-outs and the drain. */
-  readonly running: Set<Attempt>;
+  readonly running: Roster<Attempt>;
 }
 
 /**
@@ -160,11 +161,11 @@ async function run(
 ): Promise<AttemptResult> {
   const { routed } = attempt;
   routed.attempt = attempt;
-  deps.running.add(attempt);
+  const place = deps.running.add(attempt);
   try {
     return await attempt.run(client, headerLines);
   } finally {
-    deps.running.delete(attempt);
+    deps.running.delete(place);
     routed.attempt = undefined;
   }
 }

@@ -5,6 +5,7 @@ import type { ConfigControl } from '../admin/control.ts';
 import { engineSleep } from '../admin/engine-sleep.ts';
 import { ownEndpoints } from '../admin/own-endpoints.ts';
 import { BackendRegistry } from '../backends/registry.ts';
+import { Roster } from '../backends/roster.ts';
 import type { Config, ListenerConfig, Secret } from '../config/config.ts';
 import type { Logger } from '../log.ts';
 import { Admission } from '../pipeline/admit.ts';
@@ -46,7 +47,7 @@ const now = () => performance.now();
 export class Router {
   readonly registry: BackendRegistry;
   readonly stats: RouterStats;
-  readonly running = new Set<Attempt>();
+  readonly running = new Roster<Attempt>();
   readonly #options: RouterOptions;
   readonly #listeners: ListenerSet;
   readonly #sources: SourceSet;

@@ -7,13 +7,13 @@ const INTERVAL = 100;
  * Ends attempts that take too long: no first byte, silence behind it, too long in all. A time of 0 is no limit. The first byte
  * of an answer that is no stream comes with its end, so only `total` limits the wait for those.
  */
-export function startWatchdog(running: ReadonlySet<Attempt>, now: () => number): { stop(): void } {
+export function startWatchdog(running: Iterable<Attempt>, now: () => number): { stop(): void } {
   const timer = setInterval(() => check(running, now()), INTERVAL);
   timer.unref();
   return { stop: () => clearInterval(timer) };
 }
 
-function check(running: ReadonlySet<Attempt>, now: number): void {
+function check(running: Iterable<Attempt>, now: number): void {
   for (const attempt of running) {
     const { routed } = attempt;
     const { firstByte, idle, total } = attempt.route.config.timeouts;
