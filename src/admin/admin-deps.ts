@@ -4,9 +4,10 @@ import type { ListenerConfig } from '../config/config.ts';
 import type { Log } from '../log.ts';
 import type { Snapshot } from '../pipeline/snapshot.ts';
 import type { PipelineDeps } from '../pipeline/state.ts';
-import type { EngineStats, SourceFacts } from '../stats/facts.ts';
+import type { EngineStats, RouterFacts } from '../stats/facts.ts';
 import type { RouterStats } from '../stats/router-stats.ts';
 import type { ConfigControl } from './control.ts';
+import type { StatusFeed } from './status-feed.ts';
 
 /** What the admin endpoints see of the process, on whichever listener. */
 export interface AdminDeps {
@@ -16,7 +17,7 @@ export interface AdminDeps {
   readonly snapshot: () => Snapshot;
   /** Figures of the last scrape of the backend with this id, unless they are too old. */
   readonly engine: (id: string) => EngineStats | undefined;
-  readonly sources: () => Iterable<SourceFacts>;
+  readonly facts: RouterFacts;
   /** Why requests should not come here now; undefined when ready. */
   readonly notReady: () => string | undefined;
   readonly authenticate: PipelineDeps['authenticate'];
@@ -27,6 +28,7 @@ export interface AdminDeps {
 
 /** The same for one listener. */
 export interface AdminListenerDeps extends AdminDeps {
+  readonly feed: StatusFeed;
   /** As that config describes it. */
   readonly listener: (snapshot: Snapshot) => ListenerConfig;
 }
@@ -39,4 +41,5 @@ export interface AdminRequest {
   /** Whose key it came with; empty on a listener without `auth`. */
   readonly key: string;
   readonly snapshot: Snapshot;
+  readonly listener: ListenerConfig;
 }

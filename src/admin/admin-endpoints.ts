@@ -9,12 +9,15 @@ import { showConfig } from './effective-config.ts';
 import { reload } from './reload.ts';
 import { getRoute, postRoute } from './route-endpoint.ts';
 import { showRoutes } from './routes.ts';
+import { getEvents, getPage } from './status-endpoints.ts';
 
-type Handler = (request: AdminRequest, deps: AdminDeps) => void | Promise<void>;
+type Handler = (request: AdminRequest, deps: AdminListenerDeps) => void | Promise<void>;
 type Methods = { readonly GET?: Handler; readonly POST?: Handler };
 
 /** By path, exactly: nothing below `/admin/` is served by accident. */
 const ENDPOINTS: ReadonlyMap<string, Methods> = new Map<string, Methods>([
+  ['/', { GET: getPage }],
+  ['/admin/events', { GET: getEvents }],
   ['/admin/config', { GET: getConfig }],
   ['/admin/config/diagnostics', { GET: getDiagnostics }],
   ['/admin/reload', { POST: reload }],
@@ -40,7 +43,7 @@ export function adminEndpoints(deps: AdminListenerDeps): Middleware<State> {
     }
     res.setHeader('cache-control', 'no-store');
     res.setHeader('x-content-type-options', 'nosniff');
-    return handler({ req, res, query: new URLSearchParams(query), key, snapshot }, deps);
+    return handler({ req, res, query: new URLSearchParams(query), key, snapshot, listener }, deps);
   };
 }
 

@@ -65,7 +65,8 @@ export function explainRoute(snapshot: Snapshot, question: RouteQuestion, now: n
   const notes = options
     .slice(0, Math.max(0, serving))
     .map(({ name }) => `${name} has no backend for it now: its next fallback is asked`);
-  if (serving < 0) notes.push(options.length > 1 ? 'no fallback has a backend for it either: 503' : 'no backend: 503 or 404');
+  if (serving < 0)
+    notes.push(options.length > 1 ? 'no fallback has a backend for it either: 503' : 'no backend: 503 or 404');
   return { model, target, rules, route: route.name, algorithm: route.config.algorithm, legs, notes };
 }
 

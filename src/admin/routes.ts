@@ -1,4 +1,5 @@
 import type { Backend } from '../backends/backend.ts';
+import { concealHeaders } from '../config/conceal.ts';
 import type { AlgorithmConfig, RouteConfig } from '../config/config.ts';
 import type { Route } from '../pipeline/route.ts';
 import type { AdminDeps } from './admin-deps.ts';
@@ -41,7 +42,7 @@ function showRoute(route: Route, inflight: number, { stats, now }: AdminDeps): S
   const { name, match, backends, algorithm, fallback } = route.config;
   return {
     name,
-    match,
+    match: { ...match, headers: concealHeaders(match.headers) },
     backends,
     algorithm,
     fallback,

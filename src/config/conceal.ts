@@ -15,6 +15,13 @@ export function conceal(root: MapNode): MapNode {
   return copy;
 }
 
+/** What a route matches, without the values of credentials. */
+export function concealHeaders(headers: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, value]) => [name, CREDENTIALS.test(name) ? HIDDEN : value]),
+  );
+}
+
 function visit(node: Node, key: string | undefined): void {
   if (node.kind === 'scalar') {
     if (typeof node.value === 'string') node.value = withoutPassword(node.value);

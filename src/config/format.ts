@@ -34,7 +34,8 @@ export function oneLine(diagnostic: Diagnostic): string {
   return `${place(diagnostic)} ${severity}${path === '' ? '' : ` ${path}`}: ${message}${hint === undefined ? '' : ` (${hint})`}`;
 }
 
-function place({ file, line, col }: { file: string; line: number; col: number }): string {
+/** `router.yaml:8:5`, or what the finding is about where that has no lines. */
+export function place({ file, line, col }: { file: string; line: number; col: number }): string {
   return line === 0 ? file : `${file}:${line}:${col}`;
 }
 

@@ -4,6 +4,7 @@ import { adminEndpoints } from '../admin/admin-endpoints.ts';
 import type { ConfigControl } from '../admin/control.ts';
 import { engineSleep } from '../admin/engine-sleep.ts';
 import { ownEndpoints } from '../admin/own-endpoints.ts';
+import { StatusFeed } from '../admin/status-feed.ts';
 import { BackendRegistry } from '../backends/registry.ts';
 import { Roster } from '../backends/roster.ts';
 import type { Config, ListenerConfig, Secret } from '../config/config.ts';
@@ -58,6 +59,7 @@ export class Router {
   readonly #watch: BackendWatch;
   readonly #memory: MemoryPressure;
   readonly #admin: AdminDeps;
+  readonly #feed: StatusFeed;
   readonly #shared = new Map<string, unknown>();
   readonly #created = new Map<string, number>();
   #snapshot: Snapshot | undefined;
@@ -114,12 +116,13 @@ export class Router {
       control: options.control,
       snapshot: () => this.#snapshot!,
       engine: (id) => this.#engines.stats(id),
-      sources: () => this.#sources.facts(),
+      facts: this.#engines.facts,
       notReady: () => this.notReady(),
       authenticate: options.authenticate,
       now,
       log,
     };
+    this.#feed = new StatusFeed(this.#admin);
     this.#listeners = new ListenerSet(
       (config) => this.#handler(config),
       (listener) => log.info({ listener: listener.name, ...listener.address }, 'listening'),
@@ -178,6 +181,7 @@ export class Router {
 
   /** Closes the listeners; resolves when the last request has ended. */
   closeListeners(): Promise<void> {
+    this.#feed.close();
     return this.#listeners.close();
   }
 
@@ -246,7 +250,7 @@ export class Router {
       listener,
       authenticate,
     });
-    const admin = adminEndpoints({ ...this.#admin, listener });
+    const admin = adminEndpoints({ ...this.#admin, feed: this.#feed, listener });
     const sleep = engineSleep({
       registry: this.registry,
       source: (source) => this.#sources.get(source),

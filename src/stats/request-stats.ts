@@ -19,6 +19,11 @@ export class RequestStats {
     this.#startedAt = now;
   }
 
+  /** ms. */
+  get window(): number {
+    return this.#window;
+  }
+
   /** Takes over a reloaded config. A window of another length starts empty; counters go on. */
   configure(window: number, maxModels: number, now: number): void {
     this.models.limit = maxModels;
@@ -60,10 +65,15 @@ export class RequestStats {
     return (this.#servers.get(server) ?? NO_SERIES).values();
   }
 
+  /** How long the windows have been filling, ms. */
+  age(now: number): number {
+    return now - this.#startedAt;
+  }
+
   /** One server's figures over all its models, or of one model. */
   summary(server: string, now: number, model?: string): Summary {
     const models = this.#servers.get(server) ?? NO_SERIES;
     const one = model === undefined ? undefined : models.get(this.models.label(model));
-    return summarize(model === undefined ? models.values() : one ? [one] : [], now, now - this.#startedAt);
+    return summarize(model === undefined ? models.values() : one ? [one] : [], now, this.age(now));
   }
 }

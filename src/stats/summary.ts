@@ -20,31 +20,44 @@ export interface Summary {
 
 /** Adds up `series`; `age` is how long they could have counted, ms: a router that just started has no full window yet. */
 export function summarize(series: Iterable<Series>, now: number, age: number): Summary {
-  const sums = new Float64Array(SUMMED_FIELDS);
-  const ttfts = emptyBuckets();
-  let covered = Number.POSITIVE_INFINITY;
-  let prefill = 0;
-  let decoding = 0;
-  let finished = 0;
-  for (const one of series) {
-    one.window.addTo(now, sums);
-    one.ttftQuantiles.addTo(now, ttfts);
-    covered = one.window.covered(now);
-    prefill += one.prefill;
-    decoding += one.decoding;
-    finished += one.finished;
+  const sum = new SummarySum();
+  for (const one of series) sum.add(one, now);
+  return sum.summary(age);
+}
+
+/** The same in steps, for fleets whose series are too many for one piece of work. */
+export class SummarySum {
+  readonly #sums = new Float64Array(SUMMED_FIELDS);
+  readonly #ttfts = emptyBuckets();
+  #covered = Number.POSITIVE_INFINITY;
+  #prefill = 0;
+  #decoding = 0;
+  #finished = 0;
+
+  /** `now`: monotonic ms. */
+  add(series: Series, now: number): void {
+    series.window.addTo(now, this.#sums);
+    series.ttftQuantiles.addTo(now, this.#ttfts);
+    this.#covered = series.window.covered(now);
+    this.#prefill += series.prefill;
+    this.#decoding += series.decoding;
+    this.#finished += series.finished;
   }
-  const seconds = Math.max(1000, Math.min(covered, age)) / 1000;
-  return {
-    qps: sums[SUMMED.dispatched]! / seconds,
-    ttft: ttftOf(sums, ttfts),
-    interToken: mean(sums, SUMMED.gap, SUMMED.gaps),
-    latency: mean(sums, SUMMED.latency, SUMMED.latencies),
-    decode: mean(sums, SUMMED.decode, SUMMED.decodes),
-    prefill,
-    decoding,
-    finished,
-  };
+
+  summary(age: number): Summary {
+    const sums = this.#sums;
+    const seconds = Math.max(1000, Math.min(this.#covered, age)) / 1000;
+    return {
+      qps: sums[SUMMED.dispatched]! / seconds,
+      ttft: ttftOf(sums, this.#ttfts),
+      interToken: mean(sums, SUMMED.gap, SUMMED.gaps),
+      latency: mean(sums, SUMMED.latency, SUMMED.latencies),
+      decode: mean(sums, SUMMED.decode, SUMMED.decodes),
+      prefill: this.#prefill,
+      decoding: this.#decoding,
+      finished: this.#finished,
+    };
+  }
 }
 
 function ttftOf(sums: Float64Array, buckets: Float64Array): Summary['ttft'] {

@@ -1,0 +1,159 @@
+import type { BackendInfo, BackendLive } from '../status-message.ts';
+import { byId, h, Keyed, mark, put } from './dom.ts';
+import { age, count, DASH, duration, percent, plural, rate } from './format.ts';
+import { meter, pill, setMeter, setPill } from './parts.ts';
+import { type Column, type Row, type Store, select } from './store.ts';
+
+/** Rows at once: a thousand in one table would cost the phone more than the network. */
+const PAGE = 50;
+
+/** Columns of the table, as the heads of index.html name them. */
+const CELLS = [
+  'State',
+  'In flight',
+  'Req/s',
+  'TTFT',
+  'Between tokens',
+  'KV cache',
+  'Prefix hits',
+  'Engine',
+  'Models',
+  'Up',
+];
+
+/** The table of backends: searched, filtered, sorted and paged here, so that the router need not. */
+export function createBackends(): (store: Store) => void {
+  const view = { search: '', state: '', sort: 'name' as Column, descending: false, page: 0 };
+  const rows = new Keyed(row);
+  const chips = new Keyed(() => h('button', { type: 'button', class: 'chip' }, pill(), h('b')));
+  let store: Store | undefined;
+
+  const search = byId<HTMLInputElement>('search');
+  search.addEventListener('input', () => change({ search: search.value, page: 0 }));
+  byId('previous').addEventListener('click', () => change({ page: view.page - 1 }));
+  byId('next').addEventListener('click', () => change({ page: view.page + 1 }));
+  byId('states').addEventListener('click', (event) => {
+    const chip = (event.target as Element).closest('button');
+    if (chip === null) return;
+    const state = chip.dataset['state'] ?? '';
+    change({ state: state === view.state ? '' : state, page: 0 });
+  });
+  byId('heads').addEventListener('click', (event) => {
+    const button = (event.target as Element).closest('button');
+    if (button === null) return;
+    const sort = button.dataset['sort'] as Column;
+    // Figures are looked at from the top, names from A.
+    const first = sort !== 'name' && sort !== 'state' && sort !== 'models';
+    change({ sort, descending: sort === view.sort ? !view.descending : first, page: 0 });
+  });
+  byId('sort').addEventListener('change', (event) => {
+    const sort = (event.target as HTMLSelectElement).value as Column;
+    change({ sort, descending: sort !== 'name' && sort !== 'state' && sort !== 'models', page: 0 });
+  });
+
+  function change(part: Partial<typeof view>): void {
+    Object.assign(view, part);
+    if (store !== undefined) show(store);
+  }
+
+  function show(now: Store): void {
+    store = now;
+    const states = now.states();
+    // A state that nobody is in any more would leave an empty table and no way out.
+    if (view.state !== '' && !states.some(([state]) => state === view.state)) view.state = '';
+    chips.show(
+      byId('states'),
+      states,
+      ([state]) => state,
+      (chip, [state, amount]) => {
+        chip.dataset['state'] = state;
+        mark(chip, 'aria-pressed', String(state === view.state));
+        setPill(chip.firstElementChild as HTMLElement, state);
+        put(chip.lastElementChild!, count(amount));
+      },
+    );
+    const found = select(now.rows.values(), view);
+    const pages = Math.max(1, Math.ceil(found.length / PAGE));
+    view.page = Math.min(Math.max(0, view.page), pages - 1);
+    const from = view.page * PAGE;
+    const shown = found.slice(from, from + PAGE);
+    rows.show(byId('backends'), shown, ({ key }) => key, fillRow);
+    showHeads(view);
+    showPager(from, shown.length, found.length, now.rows.size, pages, view.page);
+  }
+  return show;
+}
+
+function row(): HTMLTableRowElement {
+  const [state, kv, hit] = [pill(), meter(), meter()];
+  const cells = [[state, h('span', { class: 'breaker' })], [], [], [], [], [kv], [hit], [], [], []];
+  return h(
+    'tr',
+    {},
+    h('th', { scope: 'row' }, h('span', { class: 'name' }), h('span', { class: 'sub' })),
+    ...cells.map((content, at) => h('td', { 'data-label': CELLS[at]! }, ...content)),
+  );
+}
+
+function fillRow(element: HTMLTableRowElement, { info, live }: Row): void {
+  const [state, breaker, inflight, streaming, qps, ttft, ttftP99, interToken, kv, hit] = live;
+  const cells = [...element.children] as HTMLElement[];
+  const [name, sub] = [...cells[0]!.children];
+  put(name!, info.name);
+  put(sub!, under(info));
+  mark(cells[0]!, 'title', [info.url, `source ${info.source}`, `weight ${info.weight}`, ...labels(info)].join('\n'));
+  setPill(cells[1]!.firstElementChild as HTMLElement, state);
+  put(cells[1]!.lastElementChild!, breaker === 'closed' ? '' : `breaker ${breaker}`);
+  put(cells[2]!, streaming > 0 ? `${count(inflight)} (${count(streaming)} streaming)` : count(inflight));
+  put(cells[3]!, rate(qps));
+  put(cells[4]!, ttft === null ? DASH : `${duration(ttft)} · ${duration(ttftP99)}`);
+  put(cells[5]!, duration(interToken));
+  setMeter(cells[6]!.firstElementChild as HTMLElement, kv, percent(kv));
+  setMeter(cells[7]!.firstElementChild as HTMLElement, hit, percent(hit));
+  mark(cells[7]!.firstElementChild!, 'data-tone', hit === null ? 'none' : 'good');
+  put(cells[8]!, engine(live));
+  put(cells[9]!, models(info));
+  mark(cells[9]!, 'title', info.models.join('\n'));
+  put(cells[10]!, age(Date.now() - info.since));
+}
+
+/** What a name leaves unsaid. */
+function under({ name, url, source }: BackendInfo): string {
+  return name === url ? source : `${url} · ${source}`;
+}
+
+function labels(info: BackendInfo): string[] {
+  return Object.entries(info.labels).map(([name, value]) => `${name}=${value}`);
+}
+
+function engine(live: BackendLive): string {
+  const [running, waiting] = [live[10], live[11]];
+  if (running === null) return DASH;
+  return waiting === null || waiting === 0
+    ? `${count(running)} running`
+    : `${count(running)} running, ${count(waiting)} waiting`;
+}
+
+function models({ models, modelCount }: BackendInfo): string {
+  const [first] = models;
+  if (first === undefined) return 'not known yet';
+  return modelCount > 1 ? `${first} +${count(modelCount - 1)}` : first;
+}
+
+function showHeads({ sort, descending }: { readonly sort: Column; readonly descending: boolean }): void {
+  for (const button of byId('heads').querySelectorAll('button')) {
+    const sorted = button.dataset['sort'] === sort ? (descending ? 'descending' : 'ascending') : 'none';
+    mark(button.closest('th')!, 'aria-sort', sorted);
+  }
+  byId<HTMLSelectElement>('sort').value = sort;
+}
+
+function showPager(from: number, shown: number, found: number, all: number, pages: number, page: number): void {
+  const range = pages > 1 ? `${count(from + 1)}–${count(from + shown)} of ${count(found)}` : plural(found, 'backend');
+  put(byId('range'), found === all ? range : `${range}, ${count(all)} in all`);
+  byId<HTMLButtonElement>('previous').disabled = page === 0;
+  byId<HTMLButtonElement>('next').disabled = page >= pages - 1;
+  byId('pager').hidden = pages === 1;
+  byId('no-backends').hidden = shown > 0;
+  put(byId('no-backends'), all === 0 ? 'No backends are known.' : 'No backend is like that.');
+}
