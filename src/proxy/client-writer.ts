@@ -10,6 +10,8 @@ import type { RelayedHeaders } from './response-headers.ts';
 export class ClientWriter {
   readonly #response: ServerResponse;
   #raw = false;
+  /** An HTTP/1.0 client takes the connection's end for that of the body. */
+  #unframed = false;
   #onDrain: (() => void) | undefined;
 
   constructor(response: ServerResponse) {
@@ -35,6 +37,7 @@ export class ClientWriter {
     const { socket } = response;
     this.#raw =
       length < 0 && socket !== null && response.req.httpVersionMinor === 1 && response.req.httpVersionMajor === 1;
+    this.#unframed = length < 0 && !this.#raw;
     socket?.cork();
     this.#head(status, headers, length);
     response.flushHeaders();
@@ -89,8 +92,10 @@ export class ClientWriter {
       this.#response.once('socket', (late: Socket) => late.destroy());
       this.#response.destroy();
     } else if (socket.destroyed) return;
-    else if (last === undefined) socket.destroy();
-    else {
+    else if (last === undefined) {
+      if (this.#unframed && !('encrypted' in socket)) socket.resetAndDestroy();
+      else socket.destroy();
+    } else {
       this.write(last);
       socket.destroySoon();
     }

@@ -175,7 +175,9 @@ export class Relay implements UpstreamHandler {
     const head = this.#head!;
     this.streaming = true;
     this.#held = [];
-    this.#client.begin(head.status, this.#headers!, head.framing === 'length' ? head.length : -1);
+    // A stream may have to end with an event of ours, for which a length has no room: behind it stands the next response.
+    const length = head.framing === 'length' && !this.#events ? head.length : -1;
+    this.#client.begin(head.status, this.#headers!, length);
     if (this.#events) this.#writeEvents(first);
     else this.#write(first);
     this.#throttle();

@@ -3,7 +3,9 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { generate } from '../../scripts/build-wasm.ts';
+import { returnSlab, takeSlab } from '../../src/pipeline/body-slabs.ts';
 import { JsonStrings } from '../../src/proxy/json-strings.ts';
+import { SCAN_MEMORY } from '../../src/proxy/scan-memory.ts';
 
 test('the committed module is what its source assembles to', async () => {
   const committed = readFileSync(new URL('../../src/proxy/json-strings-wasm.ts', import.meta.url), 'utf8');
@@ -44,4 +46,22 @@ test('strings that reach past a window of one MiB end where they end', () => {
       assert.equal(strings.end(0), slowEnd(body, 0), `${border} ${tail}`);
     }
   }
+});
+
+test('a body that lies in the memory is scanned there, up to its last byte', () => {
+  const strings = new JsonStrings();
+  const slab = takeSlab(32 * 1024)!;
+  assert.equal(slab.buffer, SCAN_MEMORY);
+  slab.fill('x');
+  slab.write('yyy"', 100);
+  for (const [length, expected] of [
+    [103, -1],
+    [104, 103],
+  ] as const) {
+    strings.load(slab.subarray(0, length));
+    assert.equal(strings.end(0), expected);
+  }
+  returnSlab(slab);
+  assert.equal(takeSlab(20_000), undefined, 'small bodies need none');
+  assert.equal(takeSlab(32 * 1024), slab, 'the same again');
 });
