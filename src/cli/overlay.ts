@@ -17,10 +17,22 @@ export function flagOverlay({ values, repeated }: ParsedOptions, hasFile: boolea
   if (!hasFile) required(values);
   const { overlay, notices } = settingsOverlay(values, !hasFile);
   return {
-    overlay: [...overlay, ...repeated.flatMap(({ name, value }) => (name === 'set' ? [assignment(value)] : []))],
+    overlay: [
+      ...overlay,
+      ...(hasFile ? [] : [ROUTING_LINE]),
+      ...repeated.flatMap(({ name, value }) => (name === 'set' ? [assignment(value)] : [])),
+    ],
     notices: notices.map(({ message }) => message),
   };
 }
+
+/** Who brings the original's arguments may bring scripts that look for its line, too. */
+const ROUTING_LINE: OverlayEntry = {
+  path: ['logging', 'routing'],
+  value: true,
+  origin: 'flag',
+  flag: '--routing-logic without --config',
+};
 
 /** The file says these; without one the original insists on them. */
 function required(values: ReadonlyMap<string, string>): void {

@@ -196,6 +196,8 @@ export interface LoggingConfig {
   readonly level: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal';
   readonly format: 'json' | 'text';
   readonly access: boolean;
+  /** A line for each attempt, as the original router writes it. */
+  readonly routing: boolean;
 }
 
 export interface ReloadConfig {

@@ -149,6 +149,7 @@ export class Attempt implements RunningAttempt, RelayHooks {
     routed.attempts++;
     routed.backend = backend;
     routed.explanation?.sent(this.route, backend);
+    if (routed.snapshot.config.logging.routing) this.#deps.routing(routed, this.route, backend);
     this.#observe({ type: 'dispatched', request: routed, candidate: backend });
   }
 

@@ -21,6 +21,8 @@ export interface Forwarding extends Chooser, BackendNews {
   readonly registry: BackendRegistry;
   readonly telemetry: Telemetry;
   readonly resolveSecret: (secret: Secret) => string | undefined;
+  /** Writes where an attempt goes; called with `logging.routing` only. */
+  readonly routing: (routed: RoutedRequest, route: Route, backend: Backend) => void;
   /** Every attempt that runs, for time-outs and the drain. */
   readonly running: Roster<Attempt>;
 }

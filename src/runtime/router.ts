@@ -24,6 +24,7 @@ import { EngineWatch } from './engine-watch.ts';
 import type { Listener } from './listener.ts';
 import { ListenerSet } from './listeners.ts';
 import { MemoryPressure } from './memory-pressure.ts';
+import { NO_FIELDS, routingLine } from './routing-line.ts';
 import { shadowFacts } from './shadow-facts.ts';
 import { SourceSet } from './sources.ts';
 import { StatsLog } from './stats-log.ts';
@@ -221,6 +222,8 @@ export class Router {
       now,
       random: Math.random,
       resolveSecret,
+      routing: (routed, route, backend) =>
+        log.perRequest(routingLine(routed, route, backend, now(), Date.now()), () => NO_FIELDS),
       running: this.running,
       admission: this.#admission,
       warn: (backend, message) => this.#watch.warn(backend, message),

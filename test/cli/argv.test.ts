@@ -166,6 +166,7 @@ test('Helm passes its arguments as they are', () => {
       '--routing-logic defaults.algorithm {"type":"round-robin"}',
       '--engine-stats-interval stats.engine.interval "15s"',
       '--request-stats-window stats.window "60s"',
+      '--routing-logic without --config logging.routing true',
     ],
   );
 });

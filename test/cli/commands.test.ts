@@ -156,6 +156,7 @@ test('print: flags become a file', async () => {
       },
     },
     defaults: { algorithm: { type: 'session', key: 'x-user' } },
+    logging: { routing: true },
   });
   assert.match(out, /bind: 0\.0\.0\.0:80 # --port/);
 });
