@@ -24,7 +24,7 @@ test('a Role that comes after the router is noticed, and what is missing is said
   await k8s.cluster.serviceAccount('late', 'pod-ip');
   await follower.shows('a:m1');
   await follower.until(() => follower.source.synced, 'synced');
-  assert.ok(follower.log.some(({ message }) => message.includes('followed again')));
+  await follower.until(() => follower.log.some(({ message }) => message.includes('followed again')), 'the good news');
 });
 
 test('a Role that is taken away removes no backend, and given back it is used', async () => {

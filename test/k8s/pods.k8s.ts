@@ -251,7 +251,7 @@ test('two namespaces are followed, each with its own rights', async () => {
   await k8s.cluster.admin('POST', '/api/v1/namespaces', { metadata: { name: 'other' } });
   k8s.cleanup(() => k8s.cluster.clear('other'));
   await k8s.pod('a', b, '-n', 'other');
-  const follower = await k8s.follow({ config: { namespaces: ['default', 'other'] } });
+  const follower = await k8s.follow({ config: { namespaces: ['default', 'other'] }, limits: { list: 1500 } });
   await follower.until(() => follower.errors.includes('list pods 403'), 'refused in the other namespace');
   await follower.shows('a:m1');
   assert.equal(follower.source.synced, false);

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { uuid5 } from '../../src/discovery/uuid5.ts';
 import { card } from './engines.ts';
 import { useCluster } from './harness.ts';
+import { StallProxy } from './stall-proxy.ts';
 
 const k8s = useCluster('service-name');
 
@@ -76,17 +77,23 @@ test('endpointslices are read where the Role allows them, endpoints where not, i
   await follower.shows('localhost:m1');
 });
 
-test('endpoints that are all gone after a restart are doubted, and the service stays while it answers', async () => {
+test('endpoints that are all gone behind our back are doubted: the service stays while it answers', async () => {
+  const proxy = await StallProxy.start(k8s.cluster.port);
+  k8s.cleanup(() => proxy.stop());
   const one = await k8s.engine('m1');
   await k8s.cluster.do('service', NAME, '-port', String(one.port));
   await k8s.cluster.do('endpoints', NAME, '-ready', '192.0.2.1');
-  const follower = await k8s.follow({ config: { mode }, limits: { emptyGrace: 3000 } });
+  const limits = { watchIdle: 1500, connect: 500, list: 1000, emptyGrace: 2000 };
+  const follower = await k8s.follow({ config: { mode }, port: proxy.port, limits });
   await follower.shows('localhost:m1');
-  await k8s.cluster.do('kill', 'apiserver', 'STOP');
-  await k8s.cluster.do('kill', 'apiserver', 'KILL');
-  await k8s.cluster.do('up', 'apiserver');
-  await follower.until(() => follower.lists.includes('services list_error'), 'listed again');
+  proxy.stallAll(true);
+  await k8s.cluster.admin('DELETE', `/api/v1/namespaces/default/endpoints/${NAME}`);
+  proxy.stallAll(false);
+  await follower.until(() => follower.log.some(({ message }) => message.includes('lists no endpoints')), 'doubted');
   assert.equal(follower.summary, 'localhost:m1');
+  const began = performance.now();
+  await follower.shows('');
+  assert.ok(performance.now() - began > 1000);
 });
 
 test('a sleeping service', async () => {

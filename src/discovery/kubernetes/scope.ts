@@ -24,8 +24,8 @@ export interface ScopeOptions {
   readonly observer: KubernetesObserver;
   readonly random: () => number;
   readonly now: () => number;
-  /** Called when `synced` or `settled` may have changed. */
-  readonly progress: () => void;
+  /** Called after each complete list. */
+  readonly listed: () => void;
 }
 
 /** The pods or services themselves, or what tells whether something stands behind a service. */
@@ -46,7 +46,6 @@ export class Scope {
   readonly #guards = new Map<Part, ListGuard<never>>();
   #ageTimer: NodeJS.Timeout | undefined;
   #tooOld = false;
-  #refused = false;
 
   constructor(options: ScopeOptions) {
     this.#options = options;
@@ -56,11 +55,6 @@ export class Scope {
   /** Whether everything of this namespace has been listed once. */
   get synced(): boolean {
     return this.#contacts.size === this.#parts.length;
-  }
-
-  /** Whether this namespace need not be waited for: it is listed, or the API has refused to. */
-  get settled(): boolean {
-    return this.synced || this.#refused;
   }
 
   /** When the API last said something, of the watch that waits longest; undefined before all are listed. */
@@ -160,8 +154,6 @@ export class Scope {
       await this.#follow('readiness', endpoints, signal);
       if (signal.aborted) return;
       if (this.#contacts.get('readiness') !== before) refusals = 0;
-      this.#refused = true;
-      this.#options.progress();
       const trouble = this.troubles.join('; ');
       if (refusals === 0) log.warn({ namespace }, `${trouble}; neither may endpointslices be listed`);
       const pause = Math.min(limits.maxRetry, 250 * 2 ** Math.min(refusals, 20));
@@ -189,7 +181,7 @@ export class Scope {
   }
 
   #follow<T>(part: Part, options: PartOptions<T>, signal: AbortSignal): Promise<void> {
-    const { config, namespace, api, limits, log, observer, random, now, progress } = this.#options;
+    const { config, namespace, api, limits, log, observer, random, now, listed } = this.#options;
     const { group, guard, event, ...rest } = options;
     const watch = new ListWatch<T>({
       ...rest,
@@ -197,7 +189,7 @@ export class Scope {
       feed: {
         listed(all) {
           guard.listed(all);
-          progress();
+          listed();
         },
         event(type, object) {
           guard.event(type, object);
@@ -205,14 +197,6 @@ export class Scope {
         },
       },
       contact: () => this.#contacts.set(part, now()),
-      failed: (error) => {
-        const verdict = options.failed?.(error);
-        if (verdict === undefined && typeof error.code === 'number' && !this.#refused) {
-          this.#refused = true;
-          progress();
-        }
-        return verdict;
-      },
       resync: config.resync,
       api,
       limits,

@@ -58,8 +58,9 @@ export function createKubernetesSource(config: KubernetesSourceConfig, deps: Kub
   /** Backends of the first lists whose first probe has not ended; undefined until everything is listed. */
   let awaited: Set<string> | undefined;
   let synced = false;
-  /** Not before every namespace is listed or refused: half a set would take the other half from the source before a reload. */
+  /** Not before every namespace is listed: half a set would take the other half from the source before a reload. */
   let publishing = false;
+  let publishAnyway: NodeJS.Timeout | undefined;
 
   const publisher = new Publisher(() => publishing && publish(table.specs()));
   const table: BackendTable = new BackendTable({
@@ -107,7 +108,7 @@ export function createKubernetesSource(config: KubernetesSourceConfig, deps: Kub
         observer,
         random,
         now,
-        progress,
+        listed,
       }),
   );
 
@@ -128,16 +129,24 @@ export function createKubernetesSource(config: KubernetesSourceConfig, deps: Kub
     };
   }
 
-  function progress(): void {
-    if (!publishing && scopes.every((scope) => scope.settled)) {
-      publishing = true;
-      publisher.touch('now');
+  function listed(): void {
+    if (!publishing) {
+      const all = scopes.every((scope) => scope.synced);
+      // A namespace that is refused or does not answer must not keep the others away for ever.
+      if (all) beginPublishing();
+      else publishAnyway ??= setTimeout(beginPublishing, limits.list).unref();
     }
     if (awaited || !scopes.every((scope) => scope.synced)) return;
     awaited = new Set(table.unsettled());
     if (awaited.size === 0) synced = true;
     // An engine that does not answer its model list must not keep the router from serving the others.
     else setTimeout(becomeSynced, limits.probe).unref();
+  }
+
+  function beginPublishing(): void {
+    clearTimeout(publishAnyway);
+    publishing = true;
+    publisher.touch('now');
   }
 
   function settled(uid: string): void {
@@ -162,6 +171,7 @@ export function createKubernetesSource(config: KubernetesSourceConfig, deps: Kub
     async stop() {
       stopping.abort();
       publisher.stop();
+      clearTimeout(publishAnyway);
       prober.stop();
       for (const scope of scopes) scope.stop();
       await Promise.all(loops);
