@@ -86,7 +86,7 @@ export class Attempt implements RunningAttempt, RelayHooks {
       };
       this.#relay = this.#leg.toClient
         ? new Relay(client, routed.kind, routed.id, this, settle)
-        : new AnswerCollector(routed.kind, routed.id, this, settle);
+        : new AnswerCollector(routed.id, this, settle);
       this.#begin();
       const key = backend.spec.apiKey && this.#deps.resolveSecret(backend.spec.apiKey);
       const request = {

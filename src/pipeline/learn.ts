@@ -6,9 +6,6 @@ import { isAdmission, lacksModel } from './verdict.ts';
 
 /** A backend that asks to be left alone is, but not for longer than this; ms. */
 const MAX_COOL = 60_000;
-/** A buffer: the search for a text would encode it for each answer. */
-const ABORT = Buffer.from('"abort"');
-const NOT_FINISHED = /"finish_reason": ?"abort"/;
 
 /** What an attempt's end says of its backend, for whoever watches over backends. */
 export interface BackendNews {
@@ -38,7 +35,7 @@ export function outcomeOf(result: AttemptResult): Outcome {
 const BLAMELESS = new Set(['total_timeout', 'shutdown', 'moved', 'incomplete_stream']);
 
 function answeredOutcome(answer: HeldAnswer): Outcome {
-  if (answer.status < 400) return isAbortedAnswer(answer) ? 'neutral' : 'success';
+  if (answer.status < 400) return answer.aborted ? 'neutral' : 'success';
   return answer.status >= 500 && !isAdmission(answer) ? 'failure' : 'alive';
 }
 
@@ -72,7 +69,7 @@ export function failureOf(result: AttemptResult): string | undefined {
   switch (result.type) {
     case 'answered':
       if (result.answer.status >= 400) return `status_${result.answer.status}`;
-      return isAbortedAnswer(result.answer) ? ABORTED : undefined;
+      return result.answer.aborted ? ABORTED : undefined;
     case 'streamed':
       if (result.observer.failed) return 'error_event';
       return result.observer.aborted ? ABORTED : undefined;
@@ -81,9 +78,4 @@ export function failureOf(result: AttemptResult): string | undefined {
     default:
       return result.reason;
   }
-}
-
-/** vLLM ends what it gives up with this reason and a 200. It stands near the end, before `usage`. */
-function isAbortedAnswer({ body }: HeldAnswer): boolean {
-  return body.includes(ABORT) && NOT_FINISHED.test(body.toString('latin1'));
 }

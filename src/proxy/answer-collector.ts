@@ -1,10 +1,9 @@
 import type { ChunkRanges, Exchange, ResponseHead, UpstreamError, UpstreamHandler } from '../backends/pool.ts';
-import type { ApiKind } from './api-kind.ts';
+import { NO_END, readAnswerEnd } from './answer-end.ts';
 import type { AttemptResult, FailureReason } from './attempt-result.ts';
 import { payloads } from './payload.ts';
 import type { RelayHooks } from './relay.ts';
 import { headerValue, relayedHeaders } from './response-headers.ts';
-import { parseUsage } from './usage.ts';
 
 /** Bytes of an answer that is kept: one token with what `prompt_logprobs` may add for a long prompt. */
 const MAX_BYTES = 32 * 1024 * 1024;
@@ -17,7 +16,6 @@ export class AnswerCollector implements UpstreamHandler {
   readonly bytes = 0;
   /** Monotonic ms of the last byte from the backend; of the start before any. */
   lastByteAt: number;
-  readonly #kind: ApiKind;
   readonly #requestId: string;
   readonly #hooks: RelayHooks;
   readonly #settle: (result: AttemptResult) => void;
@@ -27,8 +25,7 @@ export class AnswerCollector implements UpstreamHandler {
   #length = 0;
   #settled = false;
 
-  constructor(kind: ApiKind, requestId: string, hooks: RelayHooks, settle: (result: AttemptResult) => void) {
-    this.#kind = kind;
+  constructor(requestId: string, hooks: RelayHooks, settle: (result: AttemptResult) => void) {
     this.#requestId = requestId;
     this.#hooks = hooks;
     this.#settle = settle;
@@ -62,9 +59,9 @@ export class AnswerCollector implements UpstreamHandler {
         status,
         headers: relayedHeaders(rawHeaders, this.#requestId),
         body,
-        usage: status < 300 && this.#kind !== 'other' ? parseUsage(body) : undefined,
         retryAfter: headerValue(rawHeaders, 'retry-after'),
         inStream: false,
+        ...(status < 300 ? readAnswerEnd(body) : NO_END),
       },
     });
   }

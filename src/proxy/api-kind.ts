@@ -7,14 +7,11 @@ export type ApiKind = 'chat' | 'responses' | 'messages' | 'other';
 /** The wire words of one kind, as vLLM 0.32 sends them (recorded). */
 export interface StreamWords {
   /** Proof that the engine finished what it was asked: `[DONE]` is none, a dying engine sends that too. */
-  readonly finished: readonly Buffer[];
-  readonly usage: Buffer | undefined;
+  readonly finished: readonly string[];
+  readonly usage: string | undefined;
 }
 
-const words = (usage: string | undefined, ...finished: string[]): StreamWords => ({
-  finished: finished.map((word) => Buffer.from(word)),
-  usage: usage === undefined ? undefined : Buffer.from(usage),
-});
+const words = (usage: string | undefined, ...finished: string[]): StreamWords => ({ finished, usage });
 
 export const STREAM_WORDS: Readonly<Record<ApiKind, StreamWords>> = {
   chat: words('"usage":{', '"finish_reason":"', '"finish_reason": "'),

@@ -13,6 +13,8 @@ export interface HeldAnswer {
   readonly retryAfter: string | undefined;
   /** The status stood in the first event of a 200 stream. */
   readonly inStream: boolean;
+  /** The engine gave the request up, behind a 200. */
+  readonly aborted: boolean;
 }
 
 /** How an attempt ended. */

@@ -1,4 +1,5 @@
 import type { ChunkRanges, Exchange, ResponseHead, UpstreamError, UpstreamHandler } from '../backends/pool.ts';
+import { NO_END, readAnswerEnd } from './answer-end.ts';
 import type { ApiKind } from './api-kind.ts';
 import type { AttemptResult, FailureReason, HeldAnswer } from './attempt-result.ts';
 import { brokenStreamEvent } from './broken-stream.ts';
@@ -7,7 +8,6 @@ import { EventSplitter, endsEvent } from './event-splitter.ts';
 import { payloads } from './payload.ts';
 import { headerValue, type RelayedHeaders, relayedHeaders } from './response-headers.ts';
 import { firstEventError, StreamObserver } from './stream-observer.ts';
-import { parseUsage } from './usage.ts';
 
 /** Answers up to this size are held until they are complete: one that breaks off can then still go to another backend. */
 const HOLD = 64 * 1024;
@@ -167,7 +167,7 @@ export class Relay implements UpstreamHandler {
     const body = Buffer.from(JSON.stringify({ error }));
     this.#finish({
       type: 'answered',
-      answer: { status, headers, body, usage: undefined, retryAfter: undefined, inStream: true },
+      answer: { status, headers, body, usage: undefined, retryAfter: undefined, inStream: true, aborted: false },
     });
   }
 
@@ -234,9 +234,9 @@ export class Relay implements UpstreamHandler {
   }
 
   #answer(head: ResponseHead, body: Buffer): HeldAnswer {
-    const usage = head.status < 300 && this.#kind !== 'other' ? parseUsage(body) : undefined;
+    const end = head.status < 300 ? readAnswerEnd(body) : NO_END;
     const retryAfter = headerValue(head.rawHeaders, 'retry-after');
-    return { status: head.status, headers: this.#headers!, body, usage, retryAfter, inStream: false };
+    return { status: head.status, headers: this.#headers!, body, retryAfter, inStream: false, ...end };
   }
 
   #finish(result: AttemptResult): void {

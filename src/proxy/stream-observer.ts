@@ -2,9 +2,9 @@ import { type ApiKind, STREAM_WORDS } from './api-kind.ts';
 import { parseUsage, type Usage } from './usage.ts';
 
 /** vLLM writes errors with a space behind the colon and chunks without: neither form may be counted on. */
-const ERROR = Buffer.from('"error"');
+const ERROR = '"error"';
 const ABORTED = /"finish_reason": ?"abort"/;
-const DATA = Buffer.from('data:');
+const DATA = 'data:';
 
 export interface EventError {
   readonly code?: unknown;
@@ -37,14 +37,16 @@ export class StreamObserver {
   /** `bytes` are whole events, with or without their chunk framing. */
   observe(bytes: Buffer): void {
     const words = STREAM_WORDS[this.#kind];
+    // One text and four searches in it cost half of four searches in the bytes.
+    const text = bytes.toString('latin1');
     for (const word of words.finished) {
-      let at = bytes.indexOf(word);
+      let at = text.indexOf(word);
       if (at < 0) continue;
-      for (; at >= 0; at = bytes.indexOf(word, at + word.length)) this.finishes++;
-      this.aborted ||= ABORTED.test(bytes.toString('latin1'));
+      for (; at >= 0; at = text.indexOf(word, at + word.length)) this.finishes++;
+      this.aborted ||= ABORTED.test(text);
     }
-    if (words.usage !== undefined && bytes.includes(words.usage)) this.usage = parseUsage(bytes) ?? this.usage;
-    if (!this.failed && bytes.includes(ERROR)) this.failed = eventErrors(bytes).some((error) => error !== undefined);
+    if (words.usage !== undefined && text.includes(words.usage)) this.usage = parseUsage(text) ?? this.usage;
+    if (!this.failed && text.includes(ERROR)) this.failed = eventErrors(bytes).some((error) => error !== undefined);
   }
 }
 

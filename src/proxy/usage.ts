@@ -6,17 +6,14 @@ export interface Usage {
   readonly cachedTokens: number | undefined;
 }
 
-const USAGE = Buffer.from('"usage":');
+const USAGE = '"usage":';
 
-/**
- * Takes the last `usage` object out of a JSON answer or an event. Only that object is parsed: an answer may hold megabytes
- * of embeddings before it.
- */
-export function parseUsage(bytes: Buffer): Usage | undefined {
-  const at = bytes.lastIndexOf(USAGE);
+/** Takes the last `usage` object out of (the end of) a JSON answer or an event, read as latin1: it holds numbers only. */
+export function parseUsage(json: string): Usage | undefined {
+  const at = json.lastIndexOf(USAGE);
   if (at < 0) return undefined;
   // vLLM's usage with all details is some 300 bytes.
-  const text = bytes.toString('latin1', at + USAGE.length, at + USAGE.length + 2_000).trimStart();
+  const text = json.slice(at + USAGE.length, at + USAGE.length + 2_000).trimStart();
   const end = objectEnd(text);
   if (end < 0) return undefined;
   try {

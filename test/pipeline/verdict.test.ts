@@ -9,7 +9,15 @@ function answered(status: number, body = '{"error":{}}'): AttemptResult {
   const headers = { list: [], contentType: 'application/json', hasDate: false };
   return {
     type: 'answered',
-    answer: { status, headers, body: Buffer.from(body), usage: undefined, retryAfter: undefined, inStream: false },
+    answer: {
+      status,
+      headers,
+      body: Buffer.from(body),
+      usage: undefined,
+      retryAfter: undefined,
+      inStream: false,
+      aborted: false,
+    },
   } as unknown as AttemptResult;
 }
 

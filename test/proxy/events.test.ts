@@ -114,7 +114,7 @@ test('an aborted request is no success', () => {
 test('usage of every API, in answers and streams', () => {
   const usage = (name: string) => {
     const { body } = parseResponse(loadRecording(name).response, 'POST')!;
-    return parseUsage(body);
+    return parseUsage(body.toString('latin1'));
   };
   assert.deepEqual(Object.keys(usage('chat')!), ['promptTokens', 'completionTokens', 'cachedTokens']);
   for (const name of ['chat', 'chat-cached-tokens', 'completion-string', 'embeddings', 'responses', 'messages']) {
@@ -140,11 +140,11 @@ test('usage: whatever the bytes, numbers or nothing', () => {
   );
   fc.assert(
     fc.property(fc.array(piece, { maxLength: 20 }), (pieces) => {
-      const usage = parseUsage(Buffer.from(pieces.join('')));
+      const usage = parseUsage(pieces.join(''));
       if (usage !== undefined) assert.ok(usage.promptTokens >= 0 && usage.completionTokens >= 0);
     }),
     { numRuns: 500 },
   );
-  assert.equal(parseUsage(Buffer.from('{"usage":null}')), undefined);
-  assert.equal(parseUsage(Buffer.from('{"text":"\\"usage\\":{","usage":{"prompt_tokens":3}}'))?.promptTokens, 3);
+  assert.equal(parseUsage('{"usage":null}'), undefined);
+  assert.equal(parseUsage('{"text":"\\"usage\\":{","usage":{"prompt_tokens":3}}')?.promptTokens, 3);
 });
