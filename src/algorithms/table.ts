@@ -3,6 +3,7 @@ import type { Algorithm, AlgorithmContext } from './algorithm.ts';
 import { DisaggregatedPrefill } from './disaggregated-prefill.ts';
 import { LeastLoad } from './least-load.ts';
 import { PowerOfTwo } from './power-of-two.ts';
+import { WEIGHTS } from './prefix-aware/policy.ts';
 import { PrefixAware } from './prefix-aware/prefix-aware.ts';
 import { sharedIndex } from './prefix-aware/shared-index.ts';
 import { RandomChoice } from './random.ts';
@@ -26,7 +27,10 @@ const TABLE: { readonly [T in AlgorithmConfig['type']]?: Row<T> } = {
   'least-load': () => new LeastLoad(),
   session: (config, context, create) => new Session(config, create(config.otherwise, context)),
   'prefix-aware': (config, context, create) =>
-    new PrefixAware(sharedIndex(context.shared, config.indexSize), create(config.otherwise, context)),
+    new PrefixAware(sharedIndex(context.shared, config.indexSize), create(config.otherwise, context), {
+      ...WEIGHTS,
+      load: config.loadWeight ?? WEIGHTS.load,
+    }),
   'disaggregated-prefill': ({ prefill, decode }, context, create) =>
     new DisaggregatedPrefill(create(prefill.algorithm, context), create(decode.algorithm, context)),
 };

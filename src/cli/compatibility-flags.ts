@@ -31,12 +31,6 @@ export const COMPATIBILITY_FLAGS: readonly Flag[] = [
     group: COMPATIBILITY,
   },
   { name: 'kv-aware-threshold', kind: 'int', value: 'N', group: COMPATIBILITY },
-  {
-    name: 'loadaware-beta',
-    kind: 'float',
-    value: 'X',
-    group: COMPATIBILITY,
-  },
   { name: 'lmcache-controller-port', kind: 'int', value: 'PORT', group: COMPATIBILITY },
   {
     name: 'lmcache-controller-reply-port',

@@ -188,6 +188,14 @@ export const FLAGS: readonly Flag[] = [
     help: 'header or body field that holds the session',
   },
   {
+    name: 'loadaware-beta',
+    kind: 'float',
+    value: 'X',
+    group: ROUTING,
+    path: 'defaults.algorithm.loadWeight',
+    help: 'with loadaware: what load counts against a cached prompt',
+  },
+  {
     name: 'prefill-model-labels',
     kind: 'text',
     value: 'LABEL,…',

@@ -166,6 +166,8 @@ export interface PrefixAwareConfig {
   readonly type: 'prefix-aware';
   /** Bytes the index may hold. */
   readonly indexSize: number;
+  /** What waits at a backend against what it has cached; absent: 1. */
+  readonly loadWeight?: number;
   readonly otherwise: AlgorithmConfig;
 }
 

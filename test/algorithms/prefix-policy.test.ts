@@ -1,23 +1,26 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { choose, Field } from '../../src/algorithms/prefix-aware/policy.ts';
+import { choose, Field, WEIGHTS } from '../../src/algorithms/prefix-aware/policy.ts';
 import { type FakeCandidate, fleet } from './fleet.ts';
 
 interface Given {
   readonly depth?: readonly number[];
   readonly miss?: readonly number[];
   readonly share?: number;
+  /** `loadWeight` */
+  readonly load?: number;
 }
 
 /** The position chosen, for a prompt of 1,000 tokens that nobody holds unless told otherwise. */
-function chosen(candidates: readonly FakeCandidate[], { depth, miss, share = 0 }: Given = {}): number {
+function chosen(candidates: readonly FakeCandidate[], { depth, miss, share = 0, load = 1 }: Given = {}): number {
   const field = new Field();
   field.reserve(candidates.length);
   for (const at of candidates.keys()) {
     field.depth[at] = depth?.[at] ?? 0;
     field.miss[at] = miss?.[at] ?? 1000;
   }
-  return choose(candidates, field, { deepest: Math.max(0, ...(depth ?? [])), share, meanMiss: 1000 });
+  const situation = { deepest: Math.max(0, ...(depth ?? [])), share, meanMiss: 1000 };
+  return choose(candidates, field, situation, { ...WEIGHTS, load });
 }
 
 function waiting(candidates: readonly FakeCandidate[], tokens: readonly number[]): void {
@@ -84,4 +87,15 @@ test('a backend of twice the weight takes twice the work', () => {
     got[at]!++;
   }
   assert.ok(Math.abs(got[1]! / got[0]! - 2) < 0.1, got.join());
+});
+
+test('the load weighs as much as it is told to', () => {
+  const candidates = fleet(1, 1);
+  const warm = { depth: [5, 0], miss: [100, 1000] };
+  waiting(candidates, [2000, 0]);
+  assert.equal(chosen(candidates, warm), 0);
+  assert.equal(chosen(candidates, { ...warm, load: 2 }), 1);
+  waiting(candidates, [100_000, 0]);
+  assert.equal(chosen(candidates, warm), 1);
+  assert.equal(chosen(candidates, { ...warm, load: 0 }), 0);
 });

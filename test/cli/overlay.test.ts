@@ -201,3 +201,11 @@ test('every flag writes, is refused, or says that it does nothing', () => {
     [],
   );
 });
+
+test('--loadaware-beta is the load weight of prefix-aware, with loadaware only', () => {
+  const flags = ['--service-discovery', 'k8s', '--loadaware-beta', '0.5', '--routing-logic'];
+  const { algorithm } = configOf([...flags, 'loadaware']).routes[0]!;
+  assert.equal(algorithm.type === 'prefix-aware' && algorithm.loadWeight, 0.5);
+  const other = configOf([...flags, 'prefixaware']).routes[0]!.algorithm;
+  assert.equal(other.type === 'prefix-aware' && other.loadWeight, 1);
+});

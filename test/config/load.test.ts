@@ -122,7 +122,12 @@ routes:
     form: 'max-tokens',
     prefill: {
       where: {},
-      algorithm: { type: 'prefix-aware', indexSize: 64 * 1024 * 1024, otherwise: { type: 'least-load' } },
+      algorithm: {
+        type: 'prefix-aware',
+        indexSize: 64 * 1024 * 1024,
+        loadWeight: 1,
+        otherwise: { type: 'least-load' },
+      },
     },
     decode: { where: {}, algorithm: { type: 'round-robin' } },
   });
@@ -131,7 +136,7 @@ routes:
     type: 'session',
     key: 'user',
     bounded: 0,
-    otherwise: { type: 'prefix-aware', indexSize: 64 * 1024 * 1024, otherwise: { type: 'least-load' } },
+    otherwise: { type: 'prefix-aware', indexSize: 64 * 1024 * 1024, loadWeight: 1, otherwise: { type: 'least-load' } },
   });
 });
 

@@ -3,6 +3,8 @@ import { isLessUsed } from '../lighter.ts';
 
 /** What the policy weighs; see `docs/algorithms.md` for how the figures came about. */
 export interface PolicyWeights {
+  /** What the work before a request counts against a miss. */
+  readonly load: number;
   /** What a token that has to be computed counts on an idle backend. */
   readonly miss: number;
   /** How much more it counts for each request's worth of prompt work that waits even at the idlest backend. */
@@ -13,7 +15,7 @@ export interface PolicyWeights {
   readonly spread: number;
 }
 
-export const WEIGHTS: PolicyWeights = { miss: 3, behind: 2, perSequence: 200, spread: 1.5 };
+export const WEIGHTS: PolicyWeights = { load: 1, miss: 3, behind: 2, perSequence: 200, spread: 1.5 };
 
 /** The candidates of one pick, by position; one object is used again for every pick. */
 export class Field {
@@ -46,7 +48,7 @@ export interface Situation {
 /**
  * The position of the candidate that gets the request, by two rules.
  *
- * Score: work before it + miss × (3 + 2 × what waits at the idlest backend, in requests); least wins. A miss takes time from
+ * Score: work before it (times `loadWeight`, 1 unless told otherwise) + miss × (3 + 2 × what waits at the idlest backend, in requests); least wins. A miss takes time from
  * everyone who queues behind it, so it counts the more the longer the shortest queue is. As long as some backend is idle, that
  * one is better than a warm one with a queue; under overload only saved work helps. By the mean queue instead, a backend that
  * joined an overloaded fleet stayed idle for ever: everybody else's queue forbade the miss that would have warmed it.
@@ -66,7 +68,7 @@ export function choose(
   for (let at = 0; at < count; at++) {
     const { load, weight } = candidates[at]!;
     waiting = Math.min(waiting, load.uncachedTokens / weight);
-    busy[at] = (load.uncachedTokens + weights.perSequence * load.inflight) / weight;
+    busy[at] = (weights.load * (load.uncachedTokens + weights.perSequence * load.inflight)) / weight;
   }
   const missFactor = weights.miss + (weights.behind * waiting) / situation.meanMiss;
   let best = 0;

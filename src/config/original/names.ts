@@ -5,7 +5,7 @@ export const SUPPORTED: readonly string[] = [
   ...['static-backends', 'static-models', 'static-model-labels', 'static-aliases'],
   ...['static-backend-health-checks', 'static-backend-health-check-interval'],
   ...['static-backend-health-check-timeout-seconds', 'max-instance-failover-reroute-attempts'],
-  ...['routing-logic', 'session-key', 'prefill-model-labels', 'decode-model-labels'],
+  ...['routing-logic', 'session-key', 'loadaware-beta', 'prefill-model-labels', 'decode-model-labels'],
   ...['engine-stats-interval', 'request-stats-window', 'log-stats', 'log-stats-interval'],
 ];
 

@@ -121,6 +121,10 @@ function algorithm(values: Values, write: Write, notice: Notice): void {
       `--routing-logic ${logic} is prefix-aware here: prefixes are learnt from the traffic, LMCache is not asked`,
     );
   }
+  const beta = values.get('loadaware-beta');
+  if (beta && logic === 'loadaware') {
+    write(['defaults', 'algorithm', 'loadWeight'], number(beta), 'loadaware-beta');
+  } else if (beta) notice('loadaware-beta', `--loadaware-beta has no effect with --routing-logic ${logic}`);
   if (type !== 'disaggregated-prefill') return;
   const form = logic === 'disaggregated_prefill' ? 'max-tokens' : 'kv-transfer';
   write(['defaults', 'algorithm', 'form'], form, 'routing-logic');

@@ -18,7 +18,6 @@ export const UNSUPPORTED: Readonly<Record<string, Unsupported>> = {
   'backend-health-check-timeout-seconds': { unused: 'use --set defaults.health.timeout=10s' },
   'prefix-min-match-length': { unused: 'prefix-aware weighs a match against the load and needs no threshold' },
   'kv-aware-threshold': { unused: NO_LMCACHE },
-  'loadaware-beta': { unused: 'prefix-aware weighs a match against the load by itself' },
   'lmcache-controller-port': { unused: NO_LMCACHE },
   'lmcache-controller-reply-port': { unused: NO_LMCACHE },
   'lmcache-controller-heartbeat-port': { unused: NO_LMCACHE },
