@@ -14,6 +14,9 @@ export interface Outcome {
 /** Keep-alive connections as an SDK holds them. */
 export const agent = new Agent({ keepAlive: true, maxSockets: 1_000 });
 
+/** A request that takes longer hangs, ms. */
+const PATIENCE = 45_000;
+
 /** One request that never rejects: a connection that fails is status 0. */
 export function send(url: string, model: string, more: Readonly<Record<string, unknown>> = {}): Promise<Outcome> {
   const started = performance.now();
@@ -21,6 +24,7 @@ export function send(url: string, model: string, more: Readonly<Record<string, u
   return new Promise((resolve) => {
     const pieces: Buffer[] = [];
     const finish = (status: number, clean: boolean) => {
+      clearTimeout(timer);
       const text = Buffer.concat(pieces).toString();
       const whole = clean && (more['stream'] !== true || status !== 200 || sseEvents(text).at(-1)?.data === '[DONE]');
       resolve({ status, took: performance.now() - started, body: text, clean: whole });
@@ -35,6 +39,11 @@ export function send(url: string, model: string, more: Readonly<Record<string, u
       pieces.push(Buffer.from(String(error)));
       finish(0, false);
     });
+    const timer = setTimeout(() => {
+      pieces.push(Buffer.from(`hung; its socket: ${JSON.stringify(sent.socket?.address())}`));
+      finish(-1, false);
+      sent.destroy();
+    }, PATIENCE);
     sent.end(body);
   });
 }
