@@ -18,8 +18,8 @@ export interface LivenessDeps {
   /** Monotonic ms. */
   readonly now: () => number;
   readonly connect: (backend: Backend, timeout: number) => Promise<boolean>;
-  /** Resolves to whether its health path answers. */
-  readonly healthy: (backend: Backend, timeout: number) => Promise<boolean>;
+  /** Resolves to whether it answers a request for its health path, with whatever status. */
+  readonly answers: (backend: Backend, timeout: number) => Promise<boolean>;
   /** Others that could take the model's requests now. */
   readonly others: (backend: Backend, model: string) => readonly Backend[];
   /** Takes the backend out; its breaker lets single requests try it again. */
@@ -90,12 +90,12 @@ export class Liveness {
   }
 
   async #examine(backend: Backend, others: readonly Backend[], silentSince: number): Promise<void> {
-    const { healthy, now } = this.#deps;
+    const { answers, now } = this.#deps;
     const started = now();
     // If no other answers either, it is the network, or this process itself was held up.
     const [alive, ...comparison] = await Promise.all([
-      healthy(backend, PATIENCE),
-      ...others.slice(0, 3).map(async (other) => (await healthy(other, PATIENCE)) || lastByte(other) >= started),
+      answers(backend, PATIENCE),
+      ...others.slice(0, 3).map(async (other) => (await answers(other, PATIENCE)) || lastByte(other) >= started),
     ]);
     if (alive || !comparison.includes(true) || lastByte(backend) > silentSince) return;
     this.#move(backend, silentSince, 'it accepts requests and answers nothing, not even a health check', true);

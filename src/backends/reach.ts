@@ -31,6 +31,21 @@ export async function checkHealth(
   authorization?: string,
   signal?: AbortSignal,
 ): Promise<void> {
+  const statusCode = await statusOf(url, timeout, authorization, signal);
+  if (statusCode < 200 || statusCode >= 400) throw new Error(`status ${statusCode}`);
+}
+
+/** Whether `url` answers anything within `timeout` ms: a server without such a path is alive, too. Never rejects. */
+export async function answers(url: string, timeout: number, authorization?: string): Promise<boolean> {
+  try {
+    await statusOf(url, timeout, authorization);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function statusOf(url: string, timeout: number, authorization?: string, signal?: AbortSignal): Promise<number> {
   const { statusCode } = await got(url, {
     agent,
     followRedirect: false,
@@ -40,5 +55,5 @@ export async function checkHealth(
     ...(authorization !== undefined && { headers: { authorization } }),
     ...(signal && { signal }),
   });
-  if (statusCode < 200 || statusCode >= 400) throw new Error(`status ${statusCode}`);
+  return statusCode;
 }

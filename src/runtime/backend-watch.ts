@@ -1,7 +1,7 @@
 import type { Backend } from '../backends/backend.ts';
 import { HealthChecks, type HealthTarget } from '../backends/health.ts';
 import { Liveness } from '../backends/liveness.ts';
-import { canConnect, checkHealth } from '../backends/reach.ts';
+import { answers, canConnect } from '../backends/reach.ts';
 import type { BackendRegistry } from '../backends/registry.ts';
 import type { RouteConfig, Secret } from '../config/config.ts';
 import type { Log } from '../log.ts';
@@ -58,7 +58,7 @@ export class BackendWatch implements BackendNews {
     this.#liveness = new Liveness({
       now,
       connect: (backend, timeout) => canConnect(backend.url, timeout),
-      healthy: (backend, timeout) => this.#isHealthy(backend, timeout),
+      answers: (backend, timeout) => this.#answers(backend, timeout),
       others: (backend, model) => {
         const at = now();
         return registry.backends.filter((other) => other !== backend && other.serves(model) && other.available(at));
@@ -128,14 +128,9 @@ export class BackendWatch implements BackendNews {
     this.#health.set(checked.values());
   }
 
-  async #isHealthy(backend: Backend, timeout: number): Promise<boolean> {
+  #answers(backend: Backend, timeout: number): Promise<boolean> {
     const path = this.#policies.get(backend.id)?.health.path ?? '/health';
-    try {
-      await checkHealth(backend.url + path, timeout, this.#authorization(backend));
-      return true;
-    } catch {
-      return false;
-    }
+    return answers(backend.url + path, timeout, this.#authorization(backend));
   }
 
   #authorization({ spec }: Backend): string | undefined {

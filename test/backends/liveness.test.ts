@@ -45,7 +45,7 @@ function setup(others: Backend[], healthy: (backend: Backend) => boolean, connec
       time += 700;
       return connects;
     },
-    healthy: async (asked) => healthy(asked),
+    answers: async (asked) => healthy(asked),
     others: () => others,
     eject: (given) => ejected.push(given),
   });
