@@ -1,4 +1,4 @@
-import { STATUS_CODES } from 'node:http';
+import { type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import { type ErrorCode, RouterError } from '../errors.ts';
 import { linger } from '../pipeline/linger.ts';
@@ -13,7 +13,13 @@ const CODES: Readonly<Record<string, ErrorCode>> = {
  * itself would send a status line without a body. The connection always ends: where the next request begins is unknown.
  */
 export function onClientError(error: NodeJS.ErrnoException, socket: Socket): void {
-  if (!socket.writable || error.code === 'ECONNRESET') {
+  const begun = begunResponse(socket);
+  if (begun?.writableEnded) {
+    // It has yet to leave; the bytes behind its request get none of their own.
+    socket.destroySoon();
+    return;
+  }
+  if (!socket.writable || error.code === 'ECONNRESET' || begun !== undefined) {
     socket.destroy();
     return;
   }
@@ -23,6 +29,13 @@ export function onClientError(error: NodeJS.ErrnoException, socket: Socket): voi
   linger(socket);
   socket.end(rawAnswer(answer));
   socket.destroySoon();
+}
+
+/** The response that this connection is in the middle of: an answer written now would become a part of it. */
+function begunResponse(socket: Socket): ServerResponse | undefined {
+  // Node's own handler looks at the same property; there is no public one.
+  const { _httpMessage: response } = socket as Socket & { _httpMessage?: ServerResponse | null };
+  return response?.headersSent ? response : undefined;
 }
 
 /** An answer in bytes, for where no response object exists. It ends the connection. */
