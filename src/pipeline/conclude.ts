@@ -1,6 +1,7 @@
 import type { Backend } from '../backends/backend.ts';
 import { type ErrorCode, RouterError } from '../errors.ts';
 import type { FailureReason, HeldAnswer } from '../proxy/attempt-result.ts';
+import { brokenStreamCode } from '../proxy/broken-stream.ts';
 import type { ClientWriter } from '../proxy/client-writer.ts';
 import type { Leg } from './leg.ts';
 import type { Role } from './route.ts';
@@ -22,7 +23,7 @@ export function conclude(routed: RoutedRequest, client: ClientWriter, { last, la
       return;
     case 'broken':
       routed.flag = FLAGS[last.reason];
-      routed.error = last.reason;
+      routed.error = brokenStreamCode(last.reason);
       routed.cut = true;
       return;
     case 'failed':

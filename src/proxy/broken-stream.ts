@@ -10,9 +10,14 @@ const BROKEN: Partial<Record<FailureReason, ErrorCode>> = {
   shutdown: 'server_shutting_down',
 };
 
+/** The code by which clients, logs and metrics know the end of a stream that had begun. */
+export function brokenStreamCode(reason: FailureReason): ErrorCode {
+  return BROKEN[reason] ?? 'stream_interrupted';
+}
+
 /** The event that tells the client of a stream why it ends here. */
 export function brokenStreamEvent(kind: ApiKind, reason: FailureReason): Buffer {
-  const code = BROKEN[reason] ?? 'stream_interrupted';
+  const code = brokenStreamCode(reason);
   const error = new RouterError(code);
   return errorEvent(kind, { message: error.message, type: errorType(error.status), code });
 }

@@ -141,7 +141,9 @@ test('row 8: a stall in a stream is an error event and a cut, and the backend’
   assert.equal(JSON.parse(events.at(-1)!.data).error.code, 'stream_timeout');
   assert.ok(!answer.body.includes('[DONE]'));
   await eventually(() => a.open === 0);
-  assert.equal((await fleet.line('stall'))['flag'], 'SI');
+  const line = await fleet.line('stall');
+  assert.deepEqual([line['flag'], line['error']], ['SI', 'stream_timeout']);
+  assert.equal(await fleet.count('vllm_router_stream_terminations_total', 'stream_timeout'), 1);
   assert.equal(await failures(a, 'idle_timeout'), 1);
 });
 
