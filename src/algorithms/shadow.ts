@@ -87,6 +87,8 @@ class ShadowRun {
     // Of another backend's cache this answer tells nothing.
     const told = event.type === 'usage' && choice !== event.candidate ? { ...event, cachedTokens: undefined } : event;
     this.#algorithm?.observe?.({ ...told, candidate: choice });
+    // A failed one may be picked for again. The others are not left to a full collection: bodies would pile up until then.
+    if (event.type === 'finished' && event.ok) this.#choices.delete(event.request);
   }
 
   #countCached(request: PickRequest, choice: Candidate): void {

@@ -90,7 +90,11 @@ export class PrefixAware implements Algorithm {
     else if (placement.candidate !== candidate) return;
     else if (event.type === 'dispatched') this.#dispatched(request, placement);
     else if (event.type === 'usage') this.#learn(placement, event.promptTokens, event.cachedTokens);
-    else if (event.type === 'finished' && !event.ok && event.beforeFirstByte) this.#withdraw(request, placement);
+    else if (event.type === 'finished') {
+      if (!event.ok && event.beforeFirstByte) this.#withdraw(request, placement);
+      // Although weak: V8 clears its weak maps in full collections only, and until then keeps the requests and their bodies.
+      this.#placements.delete(request);
+    }
   }
 
   /** False when the request has no prompt to go by. */
