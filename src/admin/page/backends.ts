@@ -1,6 +1,6 @@
-import type { BackendInfo, BackendLive } from '../status-message.ts';
+import type { BackendInfo } from '../status-message.ts';
 import { byId, h, Keyed, mark, put } from './dom.ts';
-import { age, count, DASH, duration, percent, plural, rate } from './format.ts';
+import { age, count, DASH, duration, percent, plural, rate, shortName } from './format.ts';
 import { meter, pill, setMeter, setPill } from './parts.ts';
 import { type Column, type Row, type Store, select } from './store.ts';
 
@@ -85,59 +85,54 @@ export function createBackends(): (store: Store) => void {
 }
 
 function row(): HTMLTableRowElement {
-  const [state, kv, hit] = [pill(), meter(), meter()];
-  const cells = [[state, h('span', { class: 'breaker' })], [], [], [], [], [kv], [hit], [], [], []];
+  const first: Readonly<Record<string, () => HTMLElement>> = { State: pill, 'KV cache': meter, 'Prefix hits': meter };
   return h(
     'tr',
     {},
     h('th', { scope: 'row' }, h('span', { class: 'name' }), h('span', { class: 'sub' })),
-    ...cells.map((content, at) => h('td', { 'data-label': CELLS[at]! }, ...content)),
+    ...CELLS.map((label) =>
+      h('td', { 'data-label': label }, (first[label] ?? (() => h('span')))(), h('span', { class: 'sub' })),
+    ),
   );
 }
 
 function fillRow(element: HTMLTableRowElement, { info, live }: Row): void {
-  const [state, breaker, inflight, streaming, qps, ttft, ttftP99, interToken, kv, hit] = live;
-  const cells = [...element.children] as HTMLElement[];
-  const [name, sub] = [...cells[0]!.children];
-  put(name!, info.name);
-  put(sub!, under(info));
-  mark(cells[0]!, 'title', [info.url, `source ${info.source}`, `weight ${info.weight}`, ...labels(info)].join('\n'));
-  setPill(cells[1]!.firstElementChild as HTMLElement, state);
-  put(cells[1]!.lastElementChild!, breaker === 'closed' ? '' : `breaker ${breaker}`);
-  put(cells[2]!, streaming > 0 ? `${count(inflight)} (${count(streaming)} streaming)` : count(inflight));
-  put(cells[3]!, rate(qps));
-  put(cells[4]!, ttft === null ? DASH : `${duration(ttft)} · ${duration(ttftP99)}`);
-  put(cells[5]!, duration(interToken));
-  setMeter(cells[6]!.firstElementChild as HTMLElement, kv, percent(kv));
-  setMeter(cells[7]!.firstElementChild as HTMLElement, hit, percent(hit));
-  mark(cells[7]!.firstElementChild!, 'data-tone', hit === null ? 'none' : 'good');
-  put(cells[8]!, engine(live));
-  put(cells[9]!, models(info));
-  mark(cells[9]!, 'title', info.models.join('\n'));
-  put(cells[10]!, age(Date.now() - info.since));
+  const [state, breaker, inflight, streaming, qps, ttft, ttftP99, interToken, kv, hit, running, waiting] = live;
+  const [head, ...cells] = [...element.children] as HTMLElement[];
+  const lines = (at: number, text: string, below = '') => {
+    put(cells[at]!.firstElementChild!, text);
+    put(cells[at]!.lastElementChild!, below);
+  };
+  put(head!.firstElementChild!, shortName(info.name));
+  put(head!.lastElementChild!, under(info));
+  mark(
+    head!,
+    'title',
+    [info.name, info.url, `source ${info.source}`, `weight ${info.weight}`, ...labels(info)].join('\n'),
+  );
+  setPill(cells[0]!.firstElementChild as HTMLElement, state);
+  put(cells[0]!.lastElementChild!, breaker === 'closed' ? '' : `breaker ${breaker}`);
+  lines(1, count(inflight), streaming > 0 ? `${count(streaming)} streaming` : '');
+  lines(2, rate(qps));
+  lines(3, duration(ttft), ttft === null ? '' : `p99 ${duration(ttftP99)}`);
+  lines(4, duration(interToken));
+  setMeter(cells[5]!.firstElementChild as HTMLElement, kv, percent(kv));
+  setMeter(cells[6]!.firstElementChild as HTMLElement, hit, percent(hit));
+  if (hit !== null) mark(cells[6]!.firstElementChild!, 'data-tone', 'good');
+  lines(7, running === null ? DASH : `${count(running)} running`, waiting ? `${count(waiting)} waiting` : '');
+  const [model, ...more] = info.models;
+  lines(8, model ?? 'not known yet', more.length > 0 ? `and ${count(info.modelCount - 1)} more` : '');
+  mark(cells[8]!, 'title', info.models.join('\n'));
+  lines(9, age(Date.now() - info.since));
 }
 
 /** What a name leaves unsaid. */
 function under({ name, url, source }: BackendInfo): string {
-  return name === url ? source : `${url} · ${source}`;
+  return name === url ? source : `${shortName(url)} · ${source}`;
 }
 
 function labels(info: BackendInfo): string[] {
   return Object.entries(info.labels).map(([name, value]) => `${name}=${value}`);
-}
-
-function engine(live: BackendLive): string {
-  const [running, waiting] = [live[10], live[11]];
-  if (running === null) return DASH;
-  return waiting === null || waiting === 0
-    ? `${count(running)} running`
-    : `${count(running)} running, ${count(waiting)} waiting`;
-}
-
-function models({ models, modelCount }: BackendInfo): string {
-  const [first] = models;
-  if (first === undefined) return 'not known yet';
-  return modelCount > 1 ? `${first} +${count(modelCount - 1)}` : first;
 }
 
 function showHeads({ sort, descending }: { readonly sort: Column; readonly descending: boolean }): void {

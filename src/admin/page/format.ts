@@ -42,6 +42,11 @@ export function age(ms: number): string {
   return `${Math.floor(hours / 24)} d ${hours % 24} h`;
 }
 
+/** A backend's name without what all of them begin with. */
+export function shortName(name: string): string {
+  return name.replace(/^https?:\/\//, '');
+}
+
 export function plural(amount: number, noun: string): string {
   return `${count(amount)} ${noun}${amount === 1 ? '' : 's'}`;
 }

@@ -1,6 +1,6 @@
 import type { RouteStatus } from '../status-message.ts';
 import { byId, h, Keyed, mark, put } from './dom.ts';
-import { count, percent } from './format.ts';
+import { age, count, percent, plural, shortName } from './format.ts';
 import type { Store } from './store.ts';
 
 interface Part {
@@ -21,7 +21,7 @@ export function createRoutes(): (store: Store) => void {
       store.routes,
       ({ name }) => name,
       (element, route) => {
-        fillRoute(element, route);
+        fillRoute(element, route, store.router!.window);
         let keyed = lists.get(element);
         if (keyed === undefined) {
           keyed = {
@@ -70,7 +70,8 @@ function card(): HTMLElement {
   );
 }
 
-function fillRoute(element: HTMLElement, route: RouteStatus): void {
+/** `window`: ms. */
+function fillRoute(element: HTMLElement, route: RouteStatus, window: number): void {
   put(element.querySelector('h3')!, route.name);
   const fallback = route.fallback.length > 0 ? `; else ${route.fallback.join(', ')}` : '';
   const queued = route.queued > 0 ? `, ${count(route.queued)} queued` : '';
@@ -85,7 +86,7 @@ function fillRoute(element: HTMLElement, route: RouteStatus): void {
   mark(element, 'data-tone', route.available === 0 ? 'bad' : route.available < route.members ? 'warn' : 'good');
   put(
     element.querySelector('.traffic')!,
-    route.attempts === 0 ? 'No traffic in the window' : `${count(route.attempts)} attempts in the window`,
+    route.attempts === 0 ? `nothing in ${age(window)}` : `${plural(route.attempts, 'attempt')} in ${age(window)}`,
   );
 }
 
@@ -93,7 +94,7 @@ function partsOf({ shares, attempts, members }: RouteStatus, { rows }: Store): P
   if (attempts === 0) return [];
   const parts: Part[] = shares.map(([key, sent], at) => ({
     key,
-    name: rows.get(key)?.info.name ?? key,
+    name: shortName(rows.get(key)?.info.name ?? key),
     share: sent / attempts,
     hue: at + 1,
   }));
