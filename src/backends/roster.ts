@@ -38,13 +38,16 @@ export class Roster<T> implements Iterable<T> {
     this.size--;
   }
 
-  /** Items may leave while it runs. */
+  /** Items may leave and come while it runs; it ends early where one and the next leave in the same step. */
   *[Symbol.iterator](): IterableIterator<T> {
     let place = this.#first;
     while (place !== undefined) {
-      const { item, after } = place;
-      if (item !== undefined) yield item;
-      place = after;
+      const following: Place<T> | undefined = place.after;
+      yield place.item!;
+      // Who has left knows nobody any more.
+      if (place.item !== undefined) place = place.after;
+      else if (following?.item !== undefined) place = following;
+      else return;
     }
   }
 }

@@ -43,3 +43,14 @@ test('a place that was left holds on to nobody', () => {
   roster.delete(first!);
   assert.deepEqual(first, { item: undefined, before: undefined, after: undefined });
 });
+
+test('the next one may leave while it is walked', () => {
+  const roster = new Roster<number>();
+  const places = [1, 2, 3].map((item) => roster.add(item));
+  const seen: number[] = [];
+  for (const item of roster) {
+    seen.push(item);
+    if (item === 1) roster.delete(places[1]!);
+  }
+  assert.deepEqual(seen, [1, 3]);
+});
