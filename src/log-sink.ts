@@ -1,7 +1,7 @@
 import { write, writeSync } from 'node:fs';
 
-/** Characters gathered before a write. */
-const BATCH = 32 * 1024;
+/** Characters gathered before a write: each wakes a thread, which costs as much as some dozens of lines. */
+const BATCH = 128 * 1024;
 /** ms that a line may wait for others. */
 const LATENCY = 250;
 /** Characters kept for a reader of standard output that has stopped reading; what comes after is dropped and counted. */

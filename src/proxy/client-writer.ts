@@ -49,9 +49,9 @@ export class ClientWriter {
     return this.#raw;
   }
 
-  /** Whole chunks with their framing. */
-  writeFramed(chunks: Buffer): void {
-    this.#response.socket?.write(chunks);
+  /** Whole chunks with their framing, their bytes as latin1. */
+  writeFramed(chunks: string): void {
+    this.#response.socket?.write(chunks, 'latin1');
   }
 
   write(payload: Buffer): void {

@@ -108,7 +108,7 @@ export class Relay implements UpstreamHandler {
     }
     // An event whose empty line never came; of a broken stream it is dropped, or the error event behind it could not be parsed.
     const rest = this.#splitter.rest();
-    if (rest.length > 0) this.observer.observe(rest);
+    if (rest.length > 0) this.observer.observe(rest.toString('latin1'));
     if (this.#events && !this.observer.complete && !this.observer.failed) {
       this.#break('incomplete_stream');
       return;
@@ -186,8 +186,8 @@ export class Relay implements UpstreamHandler {
   #forward(buffer: Buffer, start: number, end: number, chunks: ChunkRanges | undefined): void {
     const passable = chunks?.whole === true && this.#client.framed && this.#splitter.empty;
     if (passable && (!this.#events || endsEvent(buffer, chunks.offsets[chunks.count - 1]!))) {
-      const framed = Buffer.allocUnsafe(end - start);
-      buffer.copy(framed, 0, start, end);
+      // A latin1 text is the bytes again, and for a few hundred of them cheaper to make, search and write than a buffer.
+      const framed = buffer.toString('latin1', start, end);
       if (this.#events) this.observer.observe(framed);
       this.bytes += framed.length;
       this.#client.writeFramed(framed);
@@ -204,7 +204,7 @@ export class Relay implements UpstreamHandler {
   #writeEvents(piece: Buffer): void {
     const whole = this.#splitter.push(piece);
     if (whole === undefined) return;
-    this.observer.observe(whole);
+    this.observer.observe(whole.toString('latin1'));
     this.#write(whole);
   }
 

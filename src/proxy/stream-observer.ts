@@ -34,11 +34,9 @@ export class StreamObserver {
     return this.#kind === 'other' || this.finishes >= this.#choices;
   }
 
-  /** `bytes` are whole events, with or without their chunk framing. */
-  observe(bytes: Buffer): void {
+  /** `text` is whole events, with or without their chunk framing, their bytes as latin1. */
+  observe(text: string): void {
     const words = STREAM_WORDS[this.#kind];
-    // One text and four searches in it cost half of four searches in the bytes.
-    const text = bytes.toString('latin1');
     for (const word of words.finished) {
       let at = text.indexOf(word);
       if (at < 0) continue;
@@ -46,7 +44,7 @@ export class StreamObserver {
       this.aborted ||= ABORTED.test(text);
     }
     if (words.usage !== undefined && text.includes(words.usage)) this.usage = parseUsage(text) ?? this.usage;
-    if (!this.failed && text.includes(ERROR)) this.failed = eventErrors(bytes).some((error) => error !== undefined);
+    if (!this.failed && text.includes(ERROR)) this.failed = eventErrors(text).some((error) => error !== undefined);
   }
 }
 
@@ -62,18 +60,18 @@ export function topLevelError(text: string): EventError | undefined {
 
 /** The error that the first event of a stream carries: with vLLM that is how a refused stream looks, behind a 200. */
 export function firstEventError(events: Buffer): EventError | undefined {
-  return events.includes(ERROR) ? eventErrors(events)[0] : undefined;
+  return events.includes(ERROR) ? eventErrors(events.toString('utf8'))[0] : undefined;
 }
 
 /** Of every `data:` line its error, if it is one. */
-function eventErrors(bytes: Buffer): (EventError | undefined)[] {
+function eventErrors(text: string): (EventError | undefined)[] {
   const errors: (EventError | undefined)[] = [];
-  let at = bytes.indexOf(DATA);
+  let at = text.indexOf(DATA);
   while (at >= 0) {
-    const end = bytes.indexOf('\n', at);
-    const line = bytes.subarray(at + DATA.length, end < 0 ? bytes.length : end);
-    errors.push(line.includes(ERROR) ? topLevelError(line.toString('utf8')) : undefined);
-    at = end < 0 ? -1 : bytes.indexOf(DATA, end);
+    const end = text.indexOf('\n', at);
+    const line = text.slice(at + DATA.length, end < 0 ? text.length : end);
+    errors.push(line.includes(ERROR) ? topLevelError(line) : undefined);
+    at = end < 0 ? -1 : text.indexOf(DATA, end);
   }
   return errors;
 }

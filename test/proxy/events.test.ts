@@ -87,7 +87,7 @@ test('what recorded streams of vLLM say of their end', () => {
       sseEvents(body).map(({ event, data }) => Buffer.from(`${event ? `event: ${event}\n` : ''}data: ${data}\n\n`)),
     ]) {
       const observer = new StreamObserver(kind, choices);
-      for (const piece of pieces) observer.observe(piece);
+      for (const piece of pieces) observer.observe(piece.toString('latin1'));
       assert.deepEqual({ complete: observer.complete, failed: observer.failed }, expected, name);
     }
   }
@@ -106,7 +106,7 @@ test('a refused stream is seen by its first event', () => {
 test('an aborted request is no success', () => {
   for (const text of ['"finish_reason":"abort"', '"finish_reason": "abort"']) {
     const observer = new StreamObserver('chat');
-    observer.observe(Buffer.from(`data: {"choices":[{"index":0,"delta":{},${text}}]}\n\n`));
+    observer.observe(`data: {"choices":[{"index":0,"delta":{},${text}}]}\n\n`);
     assert.ok(observer.aborted && observer.complete);
   }
 });
