@@ -71,6 +71,6 @@ async function getBackends({ res }: AdminRequest, deps: AdminDeps): Promise<void
   sendJson(res, 200, { backends: await showBackends(deps) });
 }
 
-function getRoutes({ res }: AdminRequest, deps: AdminDeps): void {
-  sendJson(res, 200, { routes: showRoutes(deps) });
+async function getRoutes({ res }: AdminRequest, deps: AdminDeps): Promise<void> {
+  sendJson(res, 200, { routes: await showRoutes(deps) });
 }

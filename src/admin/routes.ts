@@ -3,6 +3,7 @@ import { concealHeaders } from '../config/conceal.ts';
 import type { AlgorithmConfig, RouteConfig } from '../config/config.ts';
 import type { Route } from '../pipeline/route.ts';
 import type { AdminDeps } from './admin-deps.ts';
+import { inSlices } from './slices.ts';
 
 /** One route as `GET /admin/routes` shows it. */
 export interface ShownRoute {
@@ -30,9 +31,13 @@ interface ShownCandidate {
   readonly share: number | null;
 }
 
-export function showRoutes(deps: AdminDeps): ShownRoute[] {
+export async function showRoutes(deps: AdminDeps): Promise<ShownRoute[]> {
   const inflight = new Map([...deps.stats.inflight.cells].map(({ labels, value }) => [labels[0], value]));
-  return deps.snapshot().routes.map((route) => showRoute(route, inflight.get(route.name) ?? 0, deps));
+  const shown: ShownRoute[] = [];
+  await inSlices(deps.snapshot().routes, (route) => {
+    shown.push(showRoute(route, inflight.get(route.name) ?? 0, deps));
+  });
+  return shown;
 }
 
 function showRoute(route: Route, inflight: number, { stats, now }: AdminDeps): ShownRoute {

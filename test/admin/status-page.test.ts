@@ -218,6 +218,28 @@ describe('the status page in a browser', { skip: SKIP_BROWSER }, () => {
     });
   });
 
+  test('behind a key: the browser asks for it once, and the events come too', async () => {
+    const listeners = {
+      admin: { bind: '127.0.0.1:0', serve: ['admin'], auth: 'ops' },
+      public: { bind: '127.0.0.1:0' },
+    };
+    const auth = { ops: { type: 'api-key', keys: { env: 'KEYS' } } };
+    const config = configFor([{ url: 'http://127.0.0.1:9', models: ['m'] }], { listeners, auth });
+    const router = await spawnRouter({ config, env: { KEYS: 'alice: key-of-alice' } });
+    try {
+      const httpCredentials = { username: 'anyone', password: 'key-of-alice' };
+      const { page, watched } = await open(router, { httpCredentials });
+      assert.equal(await page.locator('#connection').innerText(), 'live');
+      await page.getByRole('button', { name: 'Reload now' }).click();
+      await page.locator('#reload-outcome', { hasText: 'Read again and applied.' }).waitFor();
+      assert.deepEqual(watched.complaints, []);
+      await page.close();
+      assert.equal((await ask(router.adminUrl, '/')).status, 401);
+    } finally {
+      await router.stop();
+    }
+  });
+
   test('an open page does not hold up the end of the router, and says when it hears nothing', async () => {
     const config = configFor([{ url: 'http://127.0.0.1:9', models: ['m'] }], {
       shutdown: { delay: '0s', drain: '1m' },
