@@ -155,6 +155,8 @@ export class Router {
     const context = { random: Math.random, now, shared: this.#shared };
     const snapshot = buildSnapshot(config, hash, this.#snapshot, this.registry, context);
     const sources = this.#sources.prepare(config);
+    // The first listeners accept requests before this is over; a start that fails ends the process.
+    this.#snapshot ??= snapshot;
     const listeners = await this.#listeners.prepare(config);
     this.#snapshot = snapshot;
     this.registry.drain = config.reload.drain;
