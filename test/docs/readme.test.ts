@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { ALGORITHMS } from '../../src/algorithms/table.ts';
 import { parseArgv } from '../../src/cli/argv.ts';
+import { COMMANDS, optionsOf } from '../../src/cli/commands.ts';
 import { FLAGS } from '../../src/cli/flags.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { ENDPOINTS } from '../../src/pipeline/endpoints.ts';
@@ -33,7 +34,8 @@ test('Example 1 and the file beside it are the same configuration', () => {
 });
 
 test('flags, algorithms, paths and links that it names exist', () => {
-  const known = new Set([...FLAGS.map(({ name }) => name), 'written', 'global', 'help', 'markdown']);
+  const options = [...FLAGS, ...COMMANDS.flatMap(optionsOf)];
+  const known = new Set([...options.map(({ name }) => name), 'global']);
   for (const [, name, star] of readme.matchAll(/[\s`]--([a-z0-9][a-z0-9-]*?)(-\*)?(?=[\s`,=]|$)/gm)) {
     const exists = star ? [...known].some((flag) => flag.startsWith(`${name}-`)) : known.has(name!);
     assert.ok(exists, `--${name}`);
