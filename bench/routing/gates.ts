@@ -64,6 +64,12 @@ export function gates(findings: Omit<Findings, 'gates'>): Gate[] {
       value: `${percent(success)}${successAtSpeed.length > 0 ? ` (${successAtSpeed.join('; ')})` : ''}`,
       passed: success >= 0.999,
     },
+    {
+      name: 'simulator: 10,000 requests × 8 engines',
+      gate: '< 10 s',
+      value: `${findings.simulation.toFixed(2)} s`,
+      passed: findings.simulation < 10,
+    },
     ...costs
       .filter(({ test }) => test.gate !== undefined)
       .map(({ test, microseconds }) => ({

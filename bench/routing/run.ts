@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { DEFAULT_FLEET, type Fleet, findKnee, runSeeds } from '../../src/simulator/replay/experiment.ts';
+import { DEFAULT_FLEET, type Fleet, findKnee, runOnce, runSeeds } from '../../src/simulator/replay/experiment.ts';
 import { WORKLOADS } from '../../src/simulator/replay/workloads.ts';
 import { type Cell, named, OURS, RIVALS, runCell, tableCells } from './cells.ts';
 import { COST_CASES, decisionCost } from './decision-cost.ts';
@@ -39,6 +39,7 @@ const VARIATIONS: readonly { readonly name: string; readonly fleet: Fleet }[] = 
 
 // First, while the machine is as quiet as it will be.
 const costs = COST_CASES.map((test) => ({ test, microseconds: decisionCost(test) }));
+const simulation = slowestRun();
 const table = runCells(DEFAULT_FLEET, 'table');
 const knees = WORKLOADS.map((workload) => ({ workload: workload.name, knees: kneesOf(workload) }));
 const changes = (['add', 'remove'] as const).map((change) => membership(DEFAULT_FLEET, change, seeds));
@@ -53,6 +54,7 @@ const findings = {
   knees,
   kneeObjective: KNEE_OBJECTIVE,
   membership: changes,
+  simulation,
   newcomer: newcomerShare(DEFAULT_FLEET, seeds),
   costs,
 };
@@ -69,6 +71,16 @@ function runCells(fleet: Fleet, label: string) {
     console.error(`${label}: ${cell.name}`);
     return runCell(fleet, cell, seeds);
   });
+}
+
+/** s that the slowest of the synthetic workloads takes: 10,000 requests on 8 engines. */
+function slowestRun(): number {
+  const times = WORKLOADS.map((workload) => {
+    const began = performance.now();
+    runOnce(DEFAULT_FLEET, { workload, rate: workload.rate, requests: 10_000 }, named(OURS), 1);
+    return (performance.now() - began) / 1000;
+  });
+  return Math.max(...times);
 }
 
 function kneesOf(workload: (typeof WORKLOADS)[number]): ReadonlyMap<string, number> {
