@@ -88,8 +88,10 @@ export function ownEndpoints(deps: OwnEndpointDeps): Middleware<State> {
 
   const routes = router.routes() as unknown as Middleware<State>;
   return (ctx, next) => {
-    const service = paths.get(ctx.path);
-    const served = service !== undefined && deps.listener(ctx.state.snapshot).serve.includes(service);
+    const { snapshot } = ctx.state;
+    const isMetrics = ctx.path === snapshot.config.stats.prometheus.path;
+    const service = isMetrics ? 'metrics' : paths.get(ctx.path);
+    const served = service !== undefined && deps.listener(snapshot).serve.includes(service);
     if (served && ctx.method !== 'GET' && ctx.method !== 'HEAD') {
       const allow = 'GET, HEAD';
       throw new RouterError('method_not_allowed', { method: ctx.method, allow }, { headers: { allow } });

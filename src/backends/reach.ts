@@ -3,6 +3,9 @@ import https from 'node:https';
 import { connect } from 'node:net';
 import got from 'got';
 
+/** Health paths answer with nothing, or a word; what comes beyond this is not worth memory. Bytes. */
+const MAX_ANSWER = 64 * 1024;
+
 // A check on a connection that stood already would not see that nobody listens any more.
 const agent = { http: new http.Agent({ keepAlive: false }), https: new https.Agent({ keepAlive: false }) };
 
@@ -46,14 +49,24 @@ export async function answers(url: string, timeout: number, authorization?: stri
 }
 
 async function statusOf(url: string, timeout: number, authorization?: string, signal?: AbortSignal): Promise<number> {
-  const { statusCode } = await got(url, {
+  const tooLarge = new AbortController();
+  const exchange = got(url, {
     agent,
     followRedirect: false,
     retry: { limit: 0 },
     throwHttpErrors: false,
+    decompress: false,
     timeout: { request: timeout },
+    signal: signal ? AbortSignal.any([signal, tooLarge.signal]) : tooLarge.signal,
     ...(authorization !== undefined && { headers: { authorization } }),
-    ...(signal && { signal }),
   });
-  return statusCode;
+  exchange.on('downloadProgress', ({ transferred }) => {
+    if (transferred > MAX_ANSWER) tooLarge.abort();
+  });
+  try {
+    return (await exchange).statusCode;
+  } catch (error) {
+    if (tooLarge.signal.aborted) throw new Error(`answered more than ${MAX_ANSWER} bytes`, { cause: error });
+    throw error;
+  }
 }

@@ -6,24 +6,33 @@ import { type ApiError, toApiError } from './api-error.ts';
 import type { KubernetesLimits } from './limits.ts';
 import { SLEEPING_LABEL, type Target } from './target.ts';
 
+/** An engine says `{"is_sleeping": true}`; more than this is something else. Bytes. */
+const MAX_ANSWER = 64 * 1024;
+
 /**
  * Asks an engine's `/is_sleeping`. Undefined where it does not say: 404 without sleep mode, or no answer, which the model probe
  * beside it reports.
  */
 export async function askSleeping(url: string, options: ProbeOptions): Promise<boolean | undefined> {
+  const tooLarge = new AbortController();
   try {
-    const answer = await got(`${url}/is_sleeping`, {
+    const exchange = got(`${url}/is_sleeping`, {
       timeout: { request: options.timeout },
       retry: { limit: 0 },
       followRedirect: false,
       throwHttpErrors: false,
+      decompress: false,
       headers: {
         'user-agent': 'vllm-router',
         connection: 'close',
         ...(options.authorization !== undefined && { authorization: options.authorization }),
       },
-      ...(options.signal && { signal: options.signal }),
+      signal: options.signal ? AbortSignal.any([options.signal, tooLarge.signal]) : tooLarge.signal,
     });
+    exchange.on('downloadProgress', ({ transferred }) => {
+      if (transferred > MAX_ANSWER) tooLarge.abort();
+    });
+    const answer = await exchange;
     if (answer.statusCode !== 200) return undefined;
     const said = (JSON.parse(answer.body) as { is_sleeping?: unknown } | null)?.is_sleeping;
     return typeof said === 'boolean' ? said : undefined;
