@@ -2,7 +2,7 @@ import type { Backend } from '../backends/backend.ts';
 import type { Outcome } from '../backends/breaker.ts';
 import type { RouteConfig } from '../config/config.ts';
 import type { AttemptResult, HeldAnswer } from '../proxy/attempt-result.ts';
-import { isAdmission, lacksModel } from './verdict.ts';
+import { isAdmission, isDraining, lacksModel } from './verdict.ts';
 
 /** A backend that asks to be left alone is, but not for longer than this; ms. */
 const MAX_COOL = 60_000;
@@ -59,7 +59,8 @@ export function learn(
   } else if (backend.spec.apiKey !== undefined && (status === 401 || status === 403)) {
     backend.breaker.trip(now, circuitBreaker);
     news.warn(backend, "the backend refuses the router's API key");
-  } else if (status === 404 && lacksModel(answer)) news.modelLost(backend);
+  } else if (isDraining(answer)) backend.breaker.trip(now, circuitBreaker);
+  else if (status === 404 && lacksModel(answer)) news.modelLost(backend);
 }
 
 export const ABORTED = 'aborted';

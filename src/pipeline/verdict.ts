@@ -63,7 +63,6 @@ export class Judge {
   #answered(answer: HeldAnswer, ownKey: boolean): Verdict {
     const { status } = answer;
     if (isDraining(answer)) return 'free';
-    if (isDraining(answer)) return 'attempt';
     if (status === 500) {
       // A dying engine, or a request that kills engines: one more chance.
       return ++this.#deaths >= MAX_DEATHS ? 'final' : 'budget';
@@ -89,14 +88,6 @@ const DRAINING = Buffer.from('"cannot schedule new futures after shutdown"');
  */
 export function isDraining({ status, body }: HeldAnswer): boolean {
   return status === 500 && body.includes(DRAINING);
-}
-
-/**
- * vLLM that drains after SIGTERM refuses new requests with this 500 while its health stays green. It has done nothing for them, so moving
- * them is no one's budget: with the budget 5 of 20 requests got the 500 (seen with vLLM 0.32).
- */
-export function isDraining({ status, body }: HeldAnswer): boolean {
-  return status === 500 && body.includes('cannot schedule new futures after shutdown');
 }
 
 /** An engine of another kind, or one that has just lost the model: another may well have it. */

@@ -44,7 +44,7 @@ test('what each end of an attempt leads to', () => {
     [answered(401), 'final'],
     [answered(429), 'attempt'],
     [answered(500), 'budget'],
-    [answered(500, '{"error":{"message":"cannot schedule new futures after shutdown"}}'), 'attempt'],
+    [answered(500, '{"error":{"message":"cannot schedule new futures after shutdown"}}'), 'free'],
     [answered(501), 'final'],
     [answered(502), 'budget'],
     [answered(503), 'budget'],
