@@ -14,7 +14,7 @@ const LAYERS = [
   ['cli'],
   ['simulator'],
   ['runtime'],
-  ['admin'],
+  ['admin', 'tracing'],
   ['pipeline'],
   ['discovery', 'proxy', 'algorithms'],
   ['backends'],

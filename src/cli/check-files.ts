@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { type Diagnostic, diagnose } from '../config/diagnostic.ts';
 import type { Loaded } from '../config/load.ts';
 import { type ExternalReference, findSecrets } from '../config/secrets.ts';
-import { isKey, KeySet } from '../runtime/key-set.ts';
+import { isHeaderValue, isKey, KeySet } from '../runtime/key-set.ts';
 import type { Io } from './io.ts';
 
 /** Whether what the config refers to outside of itself is there: secrets in variables and files, certificates. */
@@ -31,6 +31,11 @@ async function problemOf({ kind, name, path }: ExternalReference, io: Io): Promi
   if (text.trim() === '') return `${what} is empty`;
   if (kind === 'tls') return undefined;
   if (path.at(-2) === 'keys') return keysProblem(text, what);
+  if (path[0] === 'tracing') {
+    return isHeaderValue(text.trim())
+      ? undefined
+      : `${what} holds no value for a header: printable characters on one line`;
+  }
   return isKey(text.trim()) ? undefined : `${what} holds no key: printable characters without spaces`;
 }
 

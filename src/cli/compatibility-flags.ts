@@ -110,17 +110,4 @@ export const COMPATIBILITY_FLAGS: readonly Flag[] = [
     value: 'X',
     group: COMPATIBILITY,
   },
-  {
-    name: 'otel-endpoint',
-    kind: 'text',
-    value: 'HOST:PORT',
-    group: COMPATIBILITY,
-  },
-  {
-    name: 'otel-service-name',
-    kind: 'text',
-    value: 'NAME',
-    group: COMPATIBILITY,
-  },
-  { name: 'otel-secure', kind: 'switch', group: COMPATIBILITY },
 ];

@@ -5,7 +5,7 @@ const SERVER = 'Server';
 const DISCOVERY = 'Discovery';
 const STATIC = 'Static backends';
 const ROUTING = 'Routing';
-const STATS = 'Statistics and logs';
+const STATS = 'Statistics, logs and traces';
 
 /** Every flag of the original router and ours, in the order of `--help`. */
 export const FLAGS: readonly Flag[] = [
@@ -270,6 +270,30 @@ export const FLAGS: readonly Flag[] = [
     group: STATS,
     path: 'logging.format',
     help: 'for people or for machines',
+  },
+  {
+    name: 'otel-endpoint',
+    kind: 'text',
+    value: 'HOST:PORT',
+    group: STATS,
+    path: 'tracing.endpoint',
+    help: "collector of traces, a URL or HOST:PORT; over HTTP: gRPC's port 4317 becomes 4318",
+  },
+  {
+    name: 'otel-service-name',
+    kind: 'text',
+    value: 'NAME',
+    default: 'vllm-router',
+    group: STATS,
+    path: 'tracing.serviceName',
+    help: 'name of the service in traces',
+  },
+  {
+    name: 'otel-secure',
+    kind: 'switch',
+    group: STATS,
+    path: 'tracing.endpoint',
+    help: 'with --otel-endpoint HOST:PORT: https instead of http',
   },
   ...COMPATIBILITY_FLAGS,
 ];

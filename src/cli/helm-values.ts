@@ -26,6 +26,8 @@ const ARGUMENTS: readonly { readonly path: Path; readonly flag: string; readonly
   { path: ['requestStatsWindow'], flag: 'request-stats-window', fallback: '60' },
   { path: ['lmcacheControllerPort'], flag: 'lmcache-controller-port' },
   { path: ['otel', 'endpoint'], flag: 'otel-endpoint' },
+  { path: ['otel', 'serviceName'], flag: 'otel-service-name' },
+  { path: ['otel', 'secure'], flag: 'otel-secure' },
 ];
 const CHART_LABELS = { environment: 'test', release: 'test' };
 
@@ -44,7 +46,8 @@ export function helmSettings(root: MapNode): Settings {
   };
   for (const { path, flag, fallback } of ARGUMENTS) {
     const node = nodeAt(router, path);
-    const value = node?.kind === 'scalar' && node.value !== null && node.value !== '' ? String(node.value) : undefined;
+    const given = node?.kind === 'scalar' && node.value !== null && node.value !== '' && node.value !== false;
+    const value = given ? String(node.value) : undefined;
     if (value !== undefined) set(flag, value, node!.origin);
     else if (fallback !== undefined) set(flag, fallback, chart);
   }

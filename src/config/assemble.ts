@@ -8,6 +8,7 @@ import type {
   Policy,
   RouteConfig,
   SourceConfig,
+  TracingConfig,
 } from './config.ts';
 import { algorithmDefaults } from './defaults.ts';
 import type { Plain } from './tree.ts';
@@ -17,7 +18,7 @@ type Values = { readonly [key: string]: Plain };
 
 /** Converted values of a valid document → the config that the rest of the program reads. Deep-frozen. */
 export function assemble(document: Plain): Config {
-  const { listeners, auth, discovery, models, routes, stats, logging, reload, shutdown } = document as Values;
+  const { listeners, auth, discovery, models, routes, stats, logging, tracing, reload, shutdown } = document as Values;
   return deepFreeze({
     version: 1,
     listeners: mapValues(listeners, listener),
@@ -27,6 +28,7 @@ export function assemble(document: Plain): Config {
     routes: (routes as Plain[]).map((item) => route(item as Values)),
     stats: stats as unknown as Config['stats'],
     logging: logging as unknown as Config['logging'],
+    tracing: tracing === undefined ? undefined : tracingConfig(tracing as Values),
     reload: reload as unknown as Config['reload'],
     shutdown: shutdown as unknown as Config['shutdown'],
   });
@@ -55,6 +57,18 @@ function source(name: string, values: Values): SourceConfig {
     namespaces: namespaces ?? [namespace],
     port: portName ? { name: portName } : portAnnotation ? { annotation: portAnnotation } : port,
   } as unknown as SourceConfig;
+}
+
+/** Where collectors take spans, unless the URL says so itself. */
+const SPANS_PATH = '/v1/traces';
+
+function tracingConfig({ endpoint, headers, ...rest }: Values): TracingConfig {
+  const url = normaliseUrl(String(endpoint))!;
+  return {
+    ...rest,
+    endpoint: url.endsWith(SPANS_PATH) ? url : url + SPANS_PATH,
+    headers: named(headers),
+  } as unknown as TracingConfig;
 }
 
 function route({ match, algorithm, shadow, ...rest }: Values): RouteConfig {

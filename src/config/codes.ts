@@ -46,6 +46,7 @@ export const CODES = {
   'exposed-admin': 'warning',
   'exposed-sleep': 'warning',
   'no-api': 'warning',
+  'grpc-port': 'warning',
 } as const satisfies Record<string, Severity>;
 
 export type DiagnosticCode = keyof typeof CODES;

@@ -12,6 +12,8 @@ export interface Config {
   readonly routes: readonly RouteConfig[];
   readonly stats: StatsConfig;
   readonly logging: LoggingConfig;
+  /** Undefined: nothing is traced. */
+  readonly tracing: TracingConfig | undefined;
   readonly reload: ReloadConfig;
   readonly shutdown: ShutdownConfig;
 }
@@ -200,6 +202,16 @@ export interface LoggingConfig {
   readonly access: boolean;
   /** A line for each attempt, as the original router writes it. */
   readonly routing: boolean;
+}
+
+export interface TracingConfig {
+  /** Normalised; the path that spans are posted to. */
+  readonly endpoint: string;
+  /** 0 to 1, of the requests that come without a trace. */
+  readonly sampleRatio: number;
+  readonly serviceName: string;
+  /** Header's name → its value. */
+  readonly headers: Readonly<Record<string, Secret>>;
 }
 
 export interface ReloadConfig {

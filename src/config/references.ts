@@ -5,6 +5,7 @@ import { checkListeners } from './checks/listeners.ts';
 import { checkLoops, checkNames, checkUnused } from './checks/names.ts';
 import { checkReachability } from './checks/reachability.ts';
 import { checkTimes } from './checks/times.ts';
+import { checkTracing } from './checks/tracing.ts';
 import type { Diagnostic } from './diagnostic.ts';
 import { DocumentView } from './document.ts';
 import type { Overlay } from './overlay.ts';
@@ -29,6 +30,7 @@ export function checkReferences(
     checkReachability,
     checkTimes,
     checkAlgorithms,
+    checkTracing,
     checkUnused,
   ]) {
     check(view);

@@ -138,6 +138,6 @@ function forwardRequest(deps: PipelineDeps): Koa.Middleware<State> {
       clientProtocol: 'encrypted' in socket ? 'https' : 'http',
       dropCredentials: routed.listener.auth !== undefined,
     });
-    return forward(routed, headerLines, deps);
+    return forward(routed, routed.trace?.headerLines(headerLines) ?? headerLines, deps);
   };
 }

@@ -14,6 +14,7 @@ import type { Leg } from './leg.ts';
 import type { Route } from './route.ts';
 import type { RoutedRequest } from './routed-request.ts';
 import type { AttemptTelemetry } from './telemetry.ts';
+import type { AttemptTrace } from './trace.ts';
 
 /**
  * One try of a request at one backend. It owns the backend's counts for as long as it runs, so that they return to zero however
@@ -31,6 +32,7 @@ export class Attempt implements RunningAttempt, RelayHooks {
   readonly #uncachedTokens: number;
   #relay!: Relay | AnswerCollector;
   #exchange: Exchange | undefined;
+  #trace: AttemptTrace | undefined;
   #place!: Place<RunningAttempt>;
   #awaitsFirstByte = true;
   #probe = false;
@@ -89,10 +91,11 @@ export class Attempt implements RunningAttempt, RelayHooks {
         : new AnswerCollector(routed.id, this, settle);
       this.#begin();
       const key = backend.spec.apiKey && this.#deps.resolveSecret(backend.spec.apiKey);
+      const lines = key === undefined ? headerLines : withBackendKey(headerLines, key);
       const request = {
         method: 'POST',
         path: routed.path + routed.query,
-        headerLines: key === undefined ? headerLines : withBackendKey(headerLines, key),
+        headerLines: this.#trace === undefined ? lines : this.#trace.headerLine + lines,
         body: this.#leg.body,
       };
       try {
@@ -132,6 +135,7 @@ export class Attempt implements RunningAttempt, RelayHooks {
     this.backend.paces.add(this.startedAt, now - this.startedAt, this);
     if (this.#leg.toClient) this.routed.ttft = now - this.routed.startedAt;
     if (ofStream) this.#telemetry.firstToken(now);
+    this.#trace?.firstByte(now, ofStream);
     this.#observe({ type: 'first-byte', request: this.routed, candidate: this.backend });
   }
 
@@ -148,6 +152,7 @@ export class Attempt implements RunningAttempt, RelayHooks {
     this.#probe = backend.breaker.dispatched(this.startedAt);
     routed.attempts++;
     routed.backend = backend;
+    this.#trace = routed.trace?.attempt(this.route, this.#leg, backend, this.startedAt);
     routed.explanation?.sent(this.route, backend);
     if (routed.snapshot.config.logging.routing) this.#deps.routing(routed, this.route, backend);
     this.#observe({ type: 'dispatched', request: routed, candidate: backend });
@@ -191,6 +196,7 @@ export class Attempt implements RunningAttempt, RelayHooks {
     if (failure === undefined) this.#telemetry.finished(now, 'success');
     else if (failure === ABORTED) this.#telemetry.finished(now, 'aborted');
     else this.#telemetry.failed(now, failure);
+    this.#trace?.finished(now, result, failure, usage);
     this.#deps.registry.released(backend);
     this.#deps.admission.poke();
   }

@@ -127,6 +127,8 @@ class RequestForwarding {
   async #queue(route: Route, leg: Leg, panic: boolean): Promise<Backend | undefined> {
     // What a backend has said already is worth more than a place in a queue.
     if (leg.last?.type === 'answered') return undefined;
+    const from = this.#deps.now();
+    let refusal: RouterError | undefined;
     try {
       return await this.#deps.admission.wait(this.#routed, route, () => {
         const next = choose(this.#routed, route, leg, panic, this.#deps);
@@ -134,8 +136,11 @@ class RequestForwarding {
       });
     } catch (error) {
       if (!(error instanceof RouterError)) throw error;
+      refusal = error;
       leg.refused = error;
       return undefined;
+    } finally {
+      this.#routed.trace?.queued(route, from, this.#deps.now(), refusal?.code);
     }
   }
 

@@ -6,6 +6,7 @@ export function observe(deps: PipelineDeps): Middleware<State> {
   return function observeRequest(ctx, next) {
     const routed = ctx.state.routed!;
     const { res } = ctx;
+    routed.trace = routed.snapshot.tracer?.begin(routed);
     const { access } = routed.snapshot.config.logging;
     res.once('close', () => {
       if (!res.writableFinished) routed.attempt?.leave();
@@ -15,6 +16,7 @@ export function observe(deps: PipelineDeps): Middleware<State> {
       // nginx's 499: the client closed before its answer was complete. Only in logs and metrics, never on the wire.
       const status = routed.flag === 'DC' && !res.headersSent ? 499 : res.statusCode;
       deps.telemetry.finished(routed, status);
+      routed.trace?.finished(status, ctx.state.error ?? routed.error, routed.startedAt + elapsed);
       if (access) deps.log.access(routed, status, elapsed);
     });
     return next();

@@ -10,6 +10,7 @@ import { Explanation } from './explanation.ts';
 import type { NameMatcher } from './glob.ts';
 import type { Route } from './route.ts';
 import type { Snapshot } from './snapshot.ts';
+import type { RequestTrace } from './trace.ts';
 
 /** Members that hold a prompt, by the API that uses them. */
 const PROMPT_MEMBERS = ['messages', 'prompt', 'input', 'text'];
@@ -48,6 +49,8 @@ export class RoutedRequest implements PickRequest {
   /** After aliases. */
   model = '';
   route: Route | undefined;
+  /** Present where the snapshot has a tracer. */
+  trace: RequestTrace | undefined;
   /** Some backend has served it at some time. */
   modelSeen = false;
   /** `?id=`: only this backend. */

@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Config } from '../config/config.ts';
 import type { Route } from './route.ts';
+import type { Tracer } from './trace.ts';
 
 /** Everything built from one accepted config. Immutable; a request uses one from start to end. */
 export interface Snapshot {
@@ -13,6 +14,8 @@ export interface Snapshot {
   readonly routesByName: ReadonlyMap<string, Route>;
   /** Alias → model, chains followed. */
   readonly aliases: ReadonlyMap<string, string>;
+  /** Absent where the config traces nothing. */
+  readonly tracer: Tracer | undefined;
 }
 
 /** First match wins; undefined when the config has no route for it. */

@@ -16,6 +16,7 @@ export function accessJson(routed: RoutedRequest, status: number, elapsed: numbe
     `,"bytes":${routed.bytes}`;
   if (routed.keyName !== '') line += `,"key":${quote(routed.keyName)}`;
   if (routed.error !== '') line += `,"error":${quote(routed.error)}`;
+  if (routed.trace?.id !== undefined) line += `,"trace":"${routed.trace.id}"`;
   const { usage } = routed;
   if (usage !== undefined) {
     line += `,"promptTokens":${usage.promptTokens},"completionTokens":${usage.completionTokens}`;

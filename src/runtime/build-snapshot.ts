@@ -6,6 +6,7 @@ import type { Config, RouteConfig } from '../config/config.ts';
 import { RetryBudget } from '../pipeline/retry-budget.ts';
 import { Route } from '../pipeline/route.ts';
 import type { Snapshot } from '../pipeline/snapshot.ts';
+import type { Tracer } from '../pipeline/trace.ts';
 
 /**
  * Builds everything of a config that a request reads. What algorithms have learnt goes on where a route keeps its name and its
@@ -17,6 +18,7 @@ export function buildSnapshot(
   before: Snapshot | undefined,
   registry: BackendRegistry,
   context: AlgorithmContext,
+  tracer?: Tracer,
 ): Snapshot {
   const routes = config.routes.map((route) =>
     buildRoute(route, before?.routesByName.get(route.name), registry, context),
@@ -28,6 +30,7 @@ export function buildSnapshot(
     routes,
     routesByName: new Map(routes.map((route) => [route.name, route])),
     aliases: new Map(Object.entries(config.models.aliases)),
+    tracer,
   });
 }
 

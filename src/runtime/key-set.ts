@@ -53,6 +53,11 @@ export function isKey(text: string): boolean {
   return /^[!-~]+$/.test(text);
 }
 
+/** Whether it can be a header's whole value: `Bearer KEY` has a space in it. */
+export function isHeaderValue(text: string): boolean {
+  return /^[ -~]+$/.test(text);
+}
+
 function digestOf(key: string): string {
   return createHmac('sha256', SALT).update(key).digest('base64');
 }

@@ -29,6 +29,7 @@ import { shadowFacts } from './shadow-facts.ts';
 import { SourceSet } from './sources.ts';
 import { StatsLog } from './stats-log.ts';
 import { StatsTelemetry } from './telemetry.ts';
+import { Tracing } from './tracing.ts';
 import { startWatchdog } from './watchdog.ts';
 
 export interface RouterOptions {
@@ -61,6 +62,7 @@ export class Router {
   readonly #memory: MemoryPressure;
   readonly #admin: AdminDeps;
   readonly #feed: StatusFeed;
+  readonly #tracing: Tracing;
   readonly #shared = new Map<string, unknown>();
   readonly #created = new Map<string, number>();
   #snapshot: Snapshot | undefined;
@@ -105,7 +107,14 @@ export class Router {
     });
     this.#statsLog = new StatsLog(this.stats, (text) => process.stderr.write(text));
     const { resolveSecret } = options;
-    const { discovery } = this.stats;
+    const { discovery, traceSpans } = this.stats;
+    this.#tracing = new Tracing({
+      version: options.version,
+      log,
+      resolveSecret,
+      spans: traceSpans,
+      random: Math.random,
+    });
     this.#sources = new SourceSet(
       this.registry,
       (source) => createSource(source, { resolveSecret, registry: this.registry, log, counters: discovery }),
@@ -153,7 +162,8 @@ export class Router {
   /** Puts a config in force, all of it or nothing: rejects with the reason and leaves everything as it was. */
   async apply(config: Config, hash: string): Promise<void> {
     const context = { random: Math.random, now, shared: this.#shared };
-    const snapshot = buildSnapshot(config, hash, this.#snapshot, this.registry, context);
+    const tracing = this.#tracing.prepare(config.tracing);
+    const snapshot = buildSnapshot(config, hash, this.#snapshot, this.registry, context, tracing.tracer);
     const sources = this.#sources.prepare(config);
     // The first listeners accept requests before this is over; a start that fails ends the process.
     this.#snapshot ??= snapshot;
@@ -161,6 +171,7 @@ export class Router {
     this.#snapshot = snapshot;
     this.registry.drain = config.reload.drain;
     this.#options.log.configure(config.logging);
+    tracing.commit();
     sources.commit();
     listeners.commit();
     this.#engines.configure(config.stats.engine);
@@ -203,6 +214,7 @@ export class Router {
     await this.#engines.stop();
     await this.#sources.stop();
     this.#listeners.destroy();
+    await this.#tracing.stop();
     this.registry.destroy();
   }
 

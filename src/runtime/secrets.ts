@@ -1,6 +1,6 @@
 import { readFileSync, statSync } from 'node:fs';
 import type { Config, Secret } from '../config/config.ts';
-import { isKey, type KeyHolder, KeySet } from './key-set.ts';
+import { isHeaderValue, isKey, type KeyHolder, KeySet } from './key-set.ts';
 
 /** Bytes. */
 const MAX_SIZE = 1024 * 1024;
@@ -9,7 +9,7 @@ interface Use {
   readonly secret: Secret;
   /** The node of the config that names it. */
   readonly path: string;
-  readonly as: 'key' | 'keys';
+  readonly as: 'key' | 'keys' | 'header';
 }
 
 /**
@@ -34,7 +34,8 @@ export class Secrets {
       try {
         const text = this.#read(secret);
         if (as === 'keys') keySets.set(identity(secret), new KeySet(text));
-        else if (isKey(text)) keys.set(identity(secret), text);
+        else if (as === 'header' ? isHeaderValue(text) : isKey(text)) keys.set(identity(secret), text);
+        else if (as === 'header') throw new Error('it is no value for a header: printable characters on one line');
         else throw new Error('it is not a key: printable characters without spaces or line breaks');
       } catch (error) {
         problems.push(`${path}: ${describe(secret)}: ${reason(error)}`);
@@ -95,6 +96,9 @@ function uses(config: Config): Use[] {
     for (const [i, { apiKey }] of source.backends.entries()) {
       if (apiKey) found.push({ secret: apiKey, path: `${path}.backends[${i}].apiKey`, as: 'key' });
     }
+  }
+  for (const [name, secret] of Object.entries(config.tracing?.headers ?? {})) {
+    found.push({ secret, path: `tracing.headers.${name}`, as: 'header' });
   }
   return found;
 }

@@ -47,6 +47,7 @@ export class RouterStats {
   readonly streamTerminations = new Counter();
   readonly clientRejects = new Counter();
   readonly reloads = new Counter();
+  readonly traceSpans = new Counter();
   readonly discovery = new DiscoveryCounters();
   readonly #options: RouterStatsOptions;
   readonly #exposition: Exposition;

@@ -121,7 +121,7 @@ test('what has no effect is said once each, and empty values are no use', () => 
   );
   assert.deepEqual(
     notices.map((notice) => notice.split(' ')[0]),
-    ['--lmcache-controller-port', '--feature-gates', '--semantic-cache-model', '--otel-secure'],
+    ['--otel-secure', '--lmcache-controller-port', '--feature-gates', '--semantic-cache-model'],
   );
   assert.match(parsed(...SOURCE, '--routing-logic', 'kvaware').notices.join(), /kvaware is prefix-aware here/);
   assert.match(parsed(...FLAGS, '--session-key', 'x').notices.join(), /--session-key has no effect/);

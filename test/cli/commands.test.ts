@@ -43,7 +43,8 @@ const WARNS = file(
 const FAILS = file('fails.yaml', 'discovery: { a: { type: k9s } }\n');
 
 test('router.example.yaml has no finding, not even with --strict', async () => {
-  const { code, out } = await run(['check', '--strict', EXAMPLE], { env: { ROUTER_KEYS: 'a', GPU2_KEY: 'b' } });
+  const env = { ROUTER_KEYS: 'a', GPU2_KEY: 'b', OTLP_AUTHORIZATION: 'Bearer c' };
+  const { code, out } = await run(['check', '--strict', EXAMPLE], { env });
   assert.equal(out, '');
   assert.equal(code, 0);
 });

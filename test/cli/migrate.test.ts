@@ -62,6 +62,7 @@ routerSpec:
   routingLogic: session
   sessionKey: x-user
   lmcacheControllerPort: 9000
+  otel: { endpoint: "otel:4317", serviceName: front, secure: true }
   extraArgs: ["--log-stats", "--k8s-port", "9001", "--callbacks", "my.module"]
 `);
   assert.equal(code, 0);
@@ -77,6 +78,7 @@ routerSpec:
     },
     defaults: { algorithm: { type: 'session', key: 'x-user' } },
     stats: { engine: { interval: '15s' }, window: '60s', log: { every: '30s' } },
+    tracing: { endpoint: 'https://otel:4318', serviceName: 'front' },
   });
   assert.match(out, /# users stay\n/);
   assert.match(out, /extraArgs --callbacks: it names Python code/);

@@ -209,3 +209,43 @@ test('--loadaware-beta is the load weight of prefix-aware, with loadaware only',
   const other = configOf([...flags, 'prefixaware']).routes[0]!.algorithm;
   assert.equal(other.type === 'prefix-aware' && other.loadWeight, 1);
 });
+
+test('--otel-* declare where traces go, over HTTP', () => {
+  const SOURCE = [...STATIC, '--static-backends', 'http://a:8000', '--static-models', 'm'];
+  const tracing = (...argv: string[]) => configOf([...SOURCE, ...argv]).tracing;
+  const endpoint = (...argv: string[]) => tracing('--otel-endpoint', ...argv)?.endpoint;
+  assert.equal(tracing(), undefined);
+  assert.equal(endpoint(''), undefined);
+  assert.equal(endpoint('otel:4317'), 'http://otel:4318/v1/traces');
+  assert.equal(endpoint('otel:4317', '--otel-secure'), 'https://otel:4318/v1/traces');
+  assert.equal(endpoint('otel'), 'http://otel:4318/v1/traces');
+  assert.equal(endpoint('[::1]:5000'), 'http://[::1]:5000/v1/traces');
+  assert.equal(endpoint('http://otel:4317'), 'http://otel:4318/v1/traces');
+  assert.equal(endpoint('https://otel.example/mine/'), 'https://otel.example/mine/v1/traces');
+  assert.equal(endpoint('https://otel.example/v1/traces'), 'https://otel.example/v1/traces');
+  // As the original: everything.
+  assert.deepEqual(
+    { ...tracing('--otel-endpoint', 'otel:4317', '--otel-service-name', 'front') },
+    {
+      endpoint: 'http://otel:4318/v1/traces',
+      sampleRatio: 1,
+      serviceName: 'front',
+      headers: Object.create(null),
+    },
+  );
+});
+
+test('--otel-* over a file, and what is said of them', () => {
+  const file =
+    'discovery: { a: { type: static, backends: [{ url: "http://b:1" }] } }\ntracing: { endpoint: "http://o:4318" }\n';
+  const { tracing } = configOf(['--otel-service-name', 'front'], file);
+  assert.deepEqual([tracing?.endpoint, tracing?.serviceName], ['http://o:4318/v1/traces', 'front']);
+  const notices = (...argv: string[]) => {
+    const parsed = parseArgv([...STATIC, '--static-backends', 'http://a:1', '--static-models', 'm', ...argv]);
+    assert.ok('notices' in parsed, JSON.stringify(parsed));
+    return parsed.notices.join('\n');
+  };
+  assert.match(notices('--otel-endpoint', 'otel:4317'), /to port 4318 instead of 4317/);
+  assert.equal(notices('--otel-endpoint', 'otel:4318', '--otel-secure', '--otel-service-name', 'x'), '');
+  assert.match(notices('--otel-service-name', 'x'), /no effect without --otel-endpoint/);
+});

@@ -93,3 +93,11 @@ test('another type is one change, a member of the same type its own', () => {
     '~ algorithm.header of one, two, rest: a → b (hot)',
   ]);
 });
+
+test('tracing that comes, changes and goes takes no more than the reload', () => {
+  const on = `${BASE}tracing: { endpoint: "http://otel:4318", headers: { authorization: { env: TOKEN } } }\n`;
+  assert.deepEqual(changes(on, on.replace('4318"', '4318", sampleRatio: 0.05')), [
+    '~ tracing.sampleRatio: 1 → 0.05 (hot)',
+  ]);
+  for (const found of [changes(BASE, on), changes(on, BASE)]) assert.match(found.join(), /^[+-] tracing: .*\(hot\)$/);
+});

@@ -7,6 +7,7 @@ export const SUPPORTED: readonly string[] = [
   ...['static-backend-health-check-timeout-seconds', 'max-instance-failover-reroute-attempts'],
   ...['routing-logic', 'session-key', 'loadaware-beta', 'prefill-model-labels', 'decode-model-labels'],
   ...['engine-stats-interval', 'request-stats-window', 'log-stats', 'log-stats-interval'],
+  ...['otel-endpoint', 'otel-service-name', 'otel-secure'],
 ];
 
 /** The old names, and ours. */

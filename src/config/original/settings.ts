@@ -4,6 +4,7 @@ import { csv } from './csv.ts';
 import { LOG_LEVELS, ROUTING_LOGIC } from './names.ts';
 import { SettingError } from './setting-error.ts';
 import { staticAliases, staticSource } from './static-settings.ts';
+import { tracing } from './tracing-settings.ts';
 import { UNSUPPORTED } from './unsupported.ts';
 
 /** What the settings write into the document, and what is to be said about those that write nothing. */
@@ -15,7 +16,7 @@ export interface SettingsResult {
 /** Settings by the name of their flag, without dashes at the start; switches are `true`. */
 export type Values = ReadonlyMap<string, string>;
 export type Write = (path: (string | number)[], value: unknown, setting: string, half?: 'host' | 'port') => void;
-type Notice = (setting: string, message: string) => void;
+export type Notice = (setting: string, message: string) => void;
 
 /**
  * The original router's settings, from its flags or its dynamic config, as an overlay. `complete`: they make a whole document,
@@ -48,6 +49,7 @@ export function settingsOverlay(
   algorithm(values, write, notice);
   policies(values, write);
   stats(values, write, complete);
+  tracing(values, write, notice, complete);
   for (const [name, { unused }] of Object.entries(UNSUPPORTED)) {
     if (unused !== undefined && values.get(name)) notice(name, `--${name} has no effect: ${unused}`);
   }

@@ -10,7 +10,6 @@ const NO_LMCACHE = 'LMCache is not asked: prefixes are learnt from the traffic';
 const NO_SENTRY = 'errors are not sent to Sentry; use the log and /metrics';
 const NO_CACHE = 'there is no semantic cache, and its gate is off';
 const NO_PYTHON = 'it names Python code, which does not run here';
-const NO_TRACES = 'traces are not exported yet';
 
 /** By the name of the flag; a dynamic config writes it with underscores. */
 export const UNSUPPORTED: Readonly<Record<string, Unsupported>> = {
@@ -39,9 +38,6 @@ export const UNSUPPORTED: Readonly<Record<string, Unsupported>> = {
   'sentry-dsn': { refused: NO_SENTRY },
   'sentry-traces-sample-rate': { unused: NO_SENTRY },
   'sentry-profile-session-sample-rate': { unused: NO_SENTRY },
-  'otel-endpoint': { unused: NO_TRACES },
-  'otel-service-name': { unused: NO_TRACES },
-  'otel-secure': { unused: NO_TRACES },
   'root-path': { unused: 'a prefix that the proxy in front has stripped needs no setting' },
   'static-model-types': { unused: 'health is asked at /health, whatever the type of the model' },
 };

@@ -39,6 +39,13 @@ export const ROUTER_METRICS: readonly MetricRow[] = [
     collect: (_, { config }) => (config === undefined ? [] : [{ labels: [config.hash, config.version], value: 1 }]),
   },
   {
+    name: 'vllm_router_trace_spans_total',
+    type: 'counter',
+    help: 'Spans of traces by what became of them: exported, dropped (no room), failed (not delivered) or rejected by the collector.',
+    labels: ['result'],
+    collect: (_, { traceSpans }) => traceSpans.cells,
+  },
+  {
     name: 'vllm_router_backends',
     type: 'gauge',
     help: 'Backends listed, by state.',
