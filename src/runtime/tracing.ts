@@ -93,10 +93,10 @@ export class Tracing {
 }
 
 function resource(serviceName: string, version: string): string {
-  const attributes =
+  return (
     text('service.name', serviceName) +
     text('service.version', version) +
     text('host.name', hostname()) +
-    integer('process.pid', process.pid);
-  return `"attributes":[${attributes.slice(1)}]`;
+    integer('process.pid', process.pid)
+  );
 }

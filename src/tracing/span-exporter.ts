@@ -1,10 +1,9 @@
 import type { Delivery } from './collector.ts';
 import type { SpanSink } from './request-span.ts';
+import { SpanBatch } from './span-batch.ts';
 
-/** Spans that wait; some 1.2 KB each, at most 4. */
-const MAX_WAITING = 4_096;
-/** Spans of one message. */
-const BATCH = 512;
+/** Batches that wait, some 0.7 MB each. */
+const MAX_WAITING = 8;
 /** ms until a batch that is not full is sent. */
 const DELAY = 1_000;
 /** ms between tries, doubled with each that fails. */
@@ -21,7 +20,7 @@ export interface ExporterDeps {
   readonly deliver: (payload: Buffer) => Promise<Delivery>;
   /** Ends a delivery that is under way. */
   readonly abort: () => void;
-  /** `"attributes":[…]` of the resource: who we are. */
+  /** Its attributes: who we are. */
   readonly resource: string;
   readonly count: (result: SpanResult, spans: number) => void;
   /** It does not work, or, without a reason, works again. */
@@ -35,7 +34,8 @@ export interface ExporterDeps {
  */
 export class SpanExporter implements SpanSink {
   readonly #deps: ExporterDeps;
-  #waiting: string[] = [];
+  /** All but the last are full. */
+  #waiting: SpanBatch[] = [];
   #timer: NodeJS.Timeout | undefined;
   #sending: Promise<void> | undefined;
   #failures = 0;
@@ -49,14 +49,14 @@ export class SpanExporter implements SpanSink {
   }
 
   add(span: string): void {
-    const waiting = this.#waiting;
-    if (this.#closed || waiting.length >= MAX_WAITING) {
+    const last = this.#batch();
+    if (last === undefined) {
       this.#deps.count('dropped', 1);
       return;
     }
-    waiting.push(span);
+    last.add(span);
     if (this.#sending !== undefined) return;
-    if (waiting.length === BATCH) this.#arm(0);
+    if (last.full) this.#arm(0);
     else if (this.#timer === undefined) this.#arm(DELAY);
   }
 
@@ -78,13 +78,24 @@ export class SpanExporter implements SpanSink {
     this.#deps.abort();
   }
 
+  /** With room for one more; undefined when there is none. */
+  #batch(): SpanBatch | undefined {
+    if (this.#closed) return undefined;
+    const last = this.#waiting.at(-1);
+    if (last !== undefined && !last.full) return last;
+    if (this.#waiting.length >= MAX_WAITING) return undefined;
+    const fresh = new SpanBatch(this.#deps.resource);
+    this.#waiting.push(fresh);
+    return fresh;
+  }
+
   #arm(delay: number): void {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
       this.#sending = this.#send().finally(() => {
         this.#sending = undefined;
-        if (this.#waiting.length > 0 && !this.#closed) this.#arm(this.#waiting.length >= BATCH ? 0 : DELAY);
+        if (this.#waiting.length > 0 && !this.#closed) this.#arm(this.#waiting[0]!.full ? 0 : DELAY);
       });
     }, delay);
     this.#timer.unref();
@@ -93,28 +104,25 @@ export class SpanExporter implements SpanSink {
   /** All full batches, and first what there is. */
   async #send(): Promise<void> {
     do {
-      const batch = this.#waiting.splice(0, BATCH);
-      const delivered = await this.#deliver(batch);
+      const delivered = await this.#deliver(this.#waiting.shift()!);
       if (!delivered && this.#closed) {
         // The next ones would take as long, and nobody waits for them any more.
-        this.#deps.count('dropped', this.#waiting.length);
+        for (const { spans } of this.#waiting) this.#deps.count('dropped', spans);
         this.#waiting = [];
       }
-    } while (this.#waiting.length >= (this.#closed ? 1 : BATCH));
+    } while (this.#closed ? this.#waiting.length > 0 : this.#waiting[0]?.full);
   }
 
-  async #deliver(batch: readonly string[]): Promise<boolean> {
+  async #deliver(batch: SpanBatch): Promise<boolean> {
     const { count, deliver } = this.#deps;
-    const payload = Buffer.from(
-      `{"resourceSpans":[{"resource":{${this.#deps.resource}},"scopeSpans":[{"scope":{"name":"vllm-router"},"spans":[` +
-        `${batch.join(',')}]}]}]}`,
-    );
+    const { spans } = batch;
+    const payload = batch.message();
     for (let tries = 1; ; tries++) {
       const delivery = await deliver(payload);
       if (delivery.type === 'accepted') {
-        const rejected = Math.min(delivery.rejected, batch.length);
+        const rejected = Math.min(delivery.rejected, spans);
         if (rejected > 0) count('rejected', rejected);
-        count('exported', batch.length - rejected);
+        count('exported', spans - rejected);
         if (this.#failures > 0) this.#deps.trouble(undefined);
         this.#failures = 0;
         return true;
@@ -125,7 +133,7 @@ export class SpanExporter implements SpanSink {
         await this.#pause(delivery.after);
         if (!this.#retired) continue;
       }
-      count('failed', batch.length);
+      count('failed', spans);
       return false;
     }
   }

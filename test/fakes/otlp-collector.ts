@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
+import { gunzipSync } from 'node:zlib';
 
 type Value = string | number | boolean;
 
@@ -73,7 +74,7 @@ export class OtlpCollector {
       const pieces: Buffer[] = [];
       request.on('data', (piece: Buffer) => pieces.push(piece));
       request.once('end', () => {
-        const body = Buffer.concat(pieces).toString();
+        const body = gunzipSync(Buffer.concat(pieces)).toString();
         this.requests.push({ path: request.url!, headers: request.headers, body });
         if (this.answer === accept) this.spans.push(...readSpans(body));
         this.answer(response);
