@@ -101,6 +101,7 @@ export class PlainFront {
     for (const connection of this.#connections) {
       const age = now - connection.since;
       if (connection.phase === 'body' && age > requestTimeout) connection.timeOut();
+      connection.watchReader(requestTimeout);
       if (connection.phase !== 'idle') continue;
       if (connection.fresh && age > headersTimeout) {
         connection.socket.end(rawAnswer(new RouterError('request_timeout')));

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { Socket } from 'node:net';
+import { connect, Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import type { ListenerConfig } from '../../src/config/config.ts';
 import { RouterError } from '../../src/errors.ts';
@@ -30,6 +30,7 @@ async function echo(request: IncomingMessage, response: ServerResponse): Promise
     if (request.headers['x-refuse'] !== undefined) throw new RouterError('unauthorized');
     if (request.headers['x-hang'] !== undefined) return;
     const { body, slab } = await readBody(request, response, CONFIG.maxBodySize);
+    if (request.headers['x-slow'] !== undefined) await new Promise((resolve) => setTimeout(resolve, 50));
     const answer = Buffer.from(`${by} ${body.length} ${hash(body)}`);
     if (slab !== undefined) returnSlab(slab);
     response.writeHead(200, { 'content-length': answer.length });
@@ -131,7 +132,7 @@ test('a client that goes on sending while it is answered is held back, and loses
   const client = await open(t, await listen(t));
   const body = randomBytes(2_000);
   const count = 200;
-  client.send(Buffer.concat(Array.from({ length: count }, () => post(body))));
+  client.send(Buffer.concat(Array.from({ length: count }, (_, at) => post(body, at === 0 ? 'x-slow: 1\r\n' : ''))));
   for (let index = 0; index < count; index++) assert.equal(await text(client), told(body), `answer ${index}`);
 });
 
@@ -168,6 +169,33 @@ test('who says nothing is told so, who stays idle is closed, and a slow body is 
   const slow = await open(t, url);
   slow.send(post('x'.repeat(50)).subarray(0, -10));
   assert.equal((await slow.response('POST')).status, 408);
+});
+
+test('a client that does not take its answer is cut; one that takes it is not', async (t) => {
+  const times = { connectionsCheckingInterval: 20, headersTimeout: 200, requestTimeout: 200 };
+  const answer = Buffer.alloc(30_000_000, 'a');
+  const url = await listen(t, times, async (_request, response) => {
+    response.writeHead(200, { 'content-length': answer.length });
+    response.end(answer);
+  });
+  const ask = (paused: boolean): Promise<number> => {
+    const socket = connect(Number(new URL(url).port), '127.0.0.1');
+    let bytes = 0;
+    if (paused) socket.pause();
+    socket.on('data', (piece) => {
+      bytes += piece.length;
+      if (bytes > answer.length) socket.destroy();
+    });
+    if (paused) socket.pause();
+    socket.write(post('x'));
+    socket.on('error', () => {});
+    // Its answer fills the buffers of the system, and then nothing moves.
+    if (paused) setTimeout(() => socket.resume(), 800);
+    return new Promise((resolve) => socket.once('close', () => resolve(bytes)));
+  };
+  const [stuck, reading] = await Promise.all([ask(true), ask(false)]);
+  assert.ok(stuck < answer.length, `${stuck} bytes`);
+  assert.ok(reading > answer.length, `${reading} bytes`);
 });
 
 test('what comes for a request that was given up does not reach the memory of another', async (t) => {

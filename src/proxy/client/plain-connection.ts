@@ -44,6 +44,8 @@ export class PlainConnection {
   #response: PlainResponse | undefined;
   #kept: Buffer | undefined;
   #paused = false;
+  /** ms for which a reader may stand still; 0 = not watched. */
+  #awaited = 0;
   phase: Phase = 'idle';
   /** Has it had a request yet. */
   fresh = true;
@@ -57,6 +59,10 @@ export class PlainConnection {
     this.socket = adoptSocket(accepted, { next, read }) ?? accepted;
     if (this.socket === accepted) return;
     this.socket.on('error', () => {});
+    this.socket.on('timeout', () => {
+      // Once it is node:http's, so are its time limits.
+      if (this.phase !== 'handed-over') this.socket.destroy();
+    });
     this.socket.once('end', () => this.#onEnd());
     this.socket.once('close', () => this.#onClose());
   }
@@ -81,12 +87,29 @@ export class PlainConnection {
     }
     this.#body = undefined;
     this.#become('idle');
+    this.#awaitReader(0);
     const kept = this.#kept;
     this.#kept = undefined;
     if (kept !== undefined) this.#onHead(kept);
-    if (!this.#paused || this.#kept !== undefined) return;
+    if (!this.#paused || this.#full) return;
     this.#paused = false;
     this.socket.resume();
+  }
+
+  /** To be called now and then: a client that does not take its answer is cut after `limit` ms without any progress. */
+  watchReader(limit: number): void {
+    if (this.phase === 'answering' && this.#response?.writableEnded) this.#awaitReader(limit);
+  }
+
+  #awaitReader(limit: number): void {
+    if (this.#awaited === limit) return;
+    this.#awaited = limit;
+    // Node's own: what it still has to write has become less or it is over.
+    this.socket.setTimeout(limit);
+  }
+
+  get #full(): boolean {
+    return this.#kept !== undefined && this.#kept.length >= MAX_KEPT;
   }
 
   /** Undefined: as before. */
@@ -156,7 +179,7 @@ export class PlainConnection {
   /** The beginning of the next request, which came early. */
   #keep(bytes: Buffer): void {
     this.#kept = Buffer.concat(this.#kept === undefined ? [bytes] : [this.#kept, bytes]);
-    this.#paused = this.#kept.length >= MAX_KEPT;
+    if (this.#full) this.#paused = true;
   }
 
   #handOver(bytes: Buffer): void {
