@@ -1,7 +1,5 @@
-#!/usr/bin/env -S node --max-semi-space-size=4
+#!/usr/bin/env node
 // Plain JavaScript that any Node can parse: an older Node must get a sentence, not a syntax error.
-// A young generation of 4 MiB halves: each 220 KB prompt passes through short-lived buffers outside V8's heap, which only collections of
-// the young generation free in time; with the default of 16 they set off full collections (twice the CPU a request).
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 

@@ -1,25 +1,30 @@
 import { write, writeSync } from 'node:fs';
 
-/** Characters gathered before a write: each wakes a thread, which costs as much as some dozens of lines. */
+/** Bytes gathered before a write: each wakes a thread, which costs as much as some dozens of lines. */
 const BATCH = 128 * 1024;
 /** ms that a line may wait for others. */
 const LATENCY = 250;
-/** Characters kept for a reader of standard output that has stopped reading; what comes after is dropped and counted. */
+/** Bytes kept for a reader of standard output that has stopped reading; what comes after is dropped and counted. */
 const MAX_WAITING = 16 * 1024 * 1024;
 /** ms that the end of the process gives such a reader, and between two attempts at a full non-blocking pipe. */
 const PATIENCE = 1000;
 const AGAIN = 20;
 
+/** The most bytes that a character of a string takes in UTF-8. */
+const MOST_PER_CHARACTER = 3;
+
 /**
- * Lines to a file descriptor, asynchronously and in batches. Not sonic-boom, pino's own: it measures its whole buffer anew
+ * Lines to a file descriptor, asynchronously and in batches. Each goes into the batch as bytes at once, while it is in the processor's cache:
+ * joined as text first, some 400 lines of 30 pieces each are put together from cold memory (2 µs a line). Not sonic-boom, pino's own: it measures its whole buffer anew
  * with every write (10 of 11 µs a line), and its flushSync never returns once the reader of a pipe is gone.
  */
 export class LogSink {
   readonly #fd: number;
   readonly #flushAtExit = () => this.flushSync();
-  #batch = '';
+  readonly #batch = Buffer.allocUnsafeSlow(BATCH);
+  #gathered = 0;
   #timer: NodeJS.Timeout | undefined;
-  #waiting: string[] = [];
+  #waiting: Buffer[] = [];
   #waitingSize = 0;
   /** Monotonic ms since when a write is under way. */
   #writing: number | undefined;
@@ -32,7 +37,7 @@ export class LogSink {
     process.once('exit', this.#flushAtExit);
   }
 
-  /** Characters thrown away because nobody read them, or the disk was full. */
+  /** Bytes thrown away because nobody read them, or the disk was full. */
   get dropped(): number {
     return this.#dropped;
   }
@@ -40,24 +45,31 @@ export class LogSink {
   /** `line` ends with a line break. */
   write(line: string): void {
     if (this.#closed) return;
-    this.#batch += line;
-    if (this.#batch.length >= BATCH) this.flush();
-    else this.#timer ??= setTimeout(() => this.flush(), LATENCY).unref();
+    const most = line.length * MOST_PER_CHARACTER;
+    if (this.#gathered + most > BATCH) this.flush();
+    if (most > BATCH) {
+      this.#enqueue(Buffer.from(line));
+      return;
+    }
+    this.#gathered += this.#batch.write(line, this.#gathered);
+    this.#timer ??= setTimeout(() => this.flush(), LATENCY).unref();
   }
 
   /** Starts writing what has been gathered. */
   flush(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    const batch = this.#batch;
-    this.#batch = '';
-    if (batch === '') return;
-    if (this.#waitingSize + batch.length > MAX_WAITING) {
-      this.#dropped += batch.length;
+    const bytes = this.#takeBatch();
+    if (bytes.length > 0) this.#enqueue(bytes);
+  }
+
+  #enqueue(bytes: Buffer): void {
+    if (this.#waitingSize + bytes.length > MAX_WAITING) {
+      this.#dropped += bytes.length;
       return;
     }
-    this.#waiting.push(batch);
-    this.#waitingSize += batch.length;
+    this.#waiting.push(bytes);
+    this.#waitingSize += bytes.length;
     if (this.#writing === undefined) this.#next();
   }
 
@@ -67,14 +79,20 @@ export class LogSink {
       this.#idle?.();
       return;
     }
-    this.#send(Buffer.from(this.#take()));
+    this.#send(this.#takeWaiting());
   }
 
-  #take(): string {
-    const text = this.#waiting.join('');
+  #takeBatch(): Buffer {
+    const bytes = Buffer.from(this.#batch.subarray(0, this.#gathered));
+    this.#gathered = 0;
+    return bytes;
+  }
+
+  #takeWaiting(): Buffer {
+    const bytes = this.#waiting.length === 1 ? this.#waiting[0]! : Buffer.concat(this.#waiting);
     this.#waiting = [];
     this.#waitingSize = 0;
-    return text;
+    return bytes;
   }
 
   #send(bytes: Buffer): void {
@@ -98,9 +116,8 @@ export class LogSink {
   flushSync(): void {
     const until = performance.now() + PATIENCE;
     if (this.#writing !== undefined && performance.now() - this.#writing > PATIENCE / 2) return;
-    this.#waiting.push(this.#batch);
-    this.#batch = '';
-    let bytes = Buffer.from(this.#take());
+    this.#waiting.push(this.#takeBatch());
+    let bytes = this.#takeWaiting();
     while (bytes.length > 0 && performance.now() < until) {
       try {
         bytes = bytes.subarray(writeSync(this.#fd, bytes));

@@ -1,12 +1,13 @@
 import type { RequestListener } from 'node:http';
-import Koa from 'koa';
+import type Koa from 'koa';
 import { RouterError } from '../errors.ts';
+import { returnSlab } from '../proxy/body-slabs.ts';
 import { requestHeaderLines } from '../proxy/request-headers.ts';
 import { authenticate } from './authenticate.ts';
-import { returnSlab } from './body-slabs.ts';
 import { ENDPOINTS } from './endpoints.ts';
 import { forward } from './forward.ts';
 import { guard, notFound } from './guard.ts';
+import { KoaApp } from './koa-app.ts';
 import { match } from './match.ts';
 import { observe } from './observe.ts';
 import { readBody } from './read-body.ts';
@@ -18,7 +19,7 @@ import type { PipelineDeps, State } from './state.ts';
  * router's own endpoints for everything else.
  */
 export function createApp(deps: PipelineDeps, own: Koa.Middleware<State>): RequestListener {
-  const app = new Pipeline();
+  const app = new KoaApp();
   app.use(guard(deps));
   app.use(enter(deps, own));
   app.use(observe(deps));
@@ -26,18 +27,7 @@ export function createApp(deps: PipelineDeps, own: Koa.Middleware<State>): Reque
   app.use(body(deps));
   app.use(matchModel(deps));
   app.use(forwardRequest(deps));
-  // Koa's own handler would answer in text/plain; guard has answered everything that reaches it.
-  app.silent = true;
   return app.callback();
-}
-
-/**
- * Koa listens for the end of each response to report errors to itself; guard does that here, and the listeners cost 2 µs a request.
- */
-class Pipeline extends Koa<State> {
-  handleRequest(ctx: Koa.Context, run: (ctx: Koa.Context) => Promise<void>): Promise<void> {
-    return run(ctx);
-  }
 }
 
 /** Forwarded paths go on; all others are the router's own or nobody's. */

@@ -1,5 +1,5 @@
-import type { ServerResponse } from 'node:http';
 import type { Candidate, Opinion, PickRequest } from '../algorithms/algorithm.ts';
+import type { ClientResponse } from '../proxy/client/client-exchange.ts';
 import type { Role, Route } from './route.ts';
 
 const HEADER = 'x-router-decision';
@@ -32,13 +32,13 @@ interface Decision {
  * The answer carries it in `x-router-decision`, as of its last attempt.
  */
 export class Explanation {
-  readonly #response: ServerResponse;
+  readonly #response: ClientResponse;
   readonly #tried: { readonly url: string; readonly role: Role | undefined }[] = [];
   #candidates: readonly Told[] = [];
   #prefill: Decision | undefined;
   #attempts = 0;
 
-  constructor(response: ServerResponse) {
+  constructor(response: ClientResponse) {
     this.#response = response;
   }
 

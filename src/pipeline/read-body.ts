@@ -1,19 +1,20 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { RouterError } from '../errors.ts';
+import { takeSlab } from '../proxy/body-slabs.ts';
+import type { ReadBody } from '../proxy/client/plain-body.ts';
+import { PlainRequest } from '../proxy/client/plain-request.ts';
 import { formatSize } from '../units.ts';
-import { takeSlab } from './body-slabs.ts';
-
-/** The whole body in one buffer; `slab` is what that lies in, where it is to be returned. */
-export interface ReadBody {
-  readonly body: Buffer;
-  readonly slab: Buffer | undefined;
-}
 
 /**
  * Refuses what is too large by its length before a byte of it is read, or on crossing the limit; the connection closes with that
  * answer, since the rest of the body is still on its way.
  */
-export function readBody(request: IncomingMessage, response: ServerResponse, limit: number): Promise<ReadBody> {
+export function readBody(
+  request: IncomingMessage | PlainRequest,
+  response: ServerResponse,
+  limit: number,
+): ReadBody | Promise<ReadBody> {
+  if (request instanceof PlainRequest) return request.body(limit);
   const declared = Number(request.headers['content-length'] ?? -1);
   if (declared > limit) return Promise.reject(tooLarge(limit));
   // A client that asks first is told to go on only now: key and size have been looked at.

@@ -1,11 +1,11 @@
-import type { ServerResponse } from 'node:http';
 import { RouterError } from '../errors.ts';
+import type { ClientResponse } from '../proxy/client/client-exchange.ts';
 
 /**
  * Answers with an error from the table, in OpenAI's shape. Where an answer has begun nothing can be said any more: the socket is
  * cut, so that the client does not take half an answer for a whole one.
  */
-export function sendError(response: ServerResponse, error: RouterError, requestId: string): void {
+export function sendError(response: ClientResponse, error: RouterError, requestId: string): void {
   if (response.headersSent) {
     response.destroy();
     return;
@@ -22,7 +22,7 @@ export function sendError(response: ServerResponse, error: RouterError, requestI
 }
 
 /** JSON that the router itself answers. */
-export function sendJson(response: ServerResponse, status: number, value: unknown): void {
+export function sendJson(response: ClientResponse, status: number, value: unknown): void {
   const body = JSON.stringify(value);
   response.writeHead(status, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) });
   response.end(body);

@@ -1,8 +1,9 @@
-import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingHttpHeaders } from 'node:http';
 import type { PickRequest } from '../algorithms/algorithm.ts';
 import type { Backend } from '../backends/backend.ts';
 import type { ListenerConfig } from '../config/config.ts';
 import { type ApiKind, apiKind } from '../proxy/api-kind.ts';
+import type { ClientRequest, ClientResponse } from '../proxy/client/client-exchange.ts';
 import type { JsonMembers } from '../proxy/json-scan.ts';
 import type { Usage } from '../proxy/usage.ts';
 import type { Endpoint } from './endpoints.ts';
@@ -20,8 +21,8 @@ export type Flag = '-' | 'UF' | 'UC' | 'UT' | 'SI' | 'UH' | 'UO' | 'DC' | 'UPE' 
 
 /** One forwarded request on its way through the pipeline: what each middleware learns, the next ones read. */
 export class RoutedRequest implements PickRequest {
-  readonly request: IncomingMessage;
-  readonly response: ServerResponse;
+  readonly request: ClientRequest;
+  readonly response: ClientResponse;
   readonly endpoint: Endpoint;
   /** Path without query. */
   readonly path: string;
@@ -72,8 +73,8 @@ export class RoutedRequest implements PickRequest {
   error = '';
 
   constructor(init: {
-    request: IncomingMessage;
-    response: ServerResponse;
+    request: ClientRequest;
+    response: ClientResponse;
     endpoint: Endpoint;
     query: string;
     id: string;

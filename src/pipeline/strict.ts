@@ -1,5 +1,5 @@
-import type { IncomingMessage } from 'node:http';
 import { RouterError } from '../errors.ts';
+import type { ClientRequest } from '../proxy/client/client-exchange.ts';
 
 /** RFC 3986 §3.2: a registered name or an address, and a port. */
 const HOST = /^(?:\[[\dA-Fa-f:.]+\]|[\w.~!$&'()*+,;=%-]+)(?::\d{0,5})?$/;
@@ -9,7 +9,7 @@ const CLOSE = { headers: { connection: 'close' } };
  * Refuses what Node's parser lets pass although two parties on the way could read it differently: other versions, two hosts or none, a
  * framing that HTTP/1.0 does not know. All end the connection: where the next request begins is in doubt.
  */
-export function checkProtocol(request: IncomingMessage): void {
+export function checkProtocol(request: ClientRequest): void {
   const { httpVersionMajor, httpVersionMinor, headers, method } = request;
   if (httpVersionMajor !== 1 || httpVersionMinor > 1) {
     if (httpVersionMajor === 0) throw bad('the request line has no version of HTTP');
@@ -34,7 +34,7 @@ export function checkProtocol(request: IncomingMessage): void {
   }
 }
 
-function checkHost({ rawHeaders, headers, httpVersionMinor }: IncomingMessage): void {
+function checkHost({ rawHeaders, headers, httpVersionMinor }: ClientRequest): void {
   let count = 0;
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const name = rawHeaders[index]!;

@@ -80,7 +80,7 @@ export function isAdmission({ status, body }: HeldAnswer): boolean {
   return status === 503 && body.includes('"Service Unavailable"');
 }
 
-const DRAINING = Buffer.from('"cannot schedule new futures after shutdown"');
+const DRAINING = '"cannot schedule new futures after shutdown"';
 
 /**
  * vLLM with `--shutdown-timeout` refuses every new request like this while its health is green. All requests of such a time meet it at

@@ -1,7 +1,7 @@
 import type { ChunkRanges, Exchange, ResponseHead, UpstreamError, UpstreamHandler } from '../backends/pool.ts';
 import { NO_END, readAnswerEnd } from './answer-end.ts';
 import type { AttemptResult, FailureReason } from './attempt-result.ts';
-import { payloads } from './payload.ts';
+import { payloadText } from './payload.ts';
 import type { RelayHooks } from './relay.ts';
 import { headerValue, relayedHeaders } from './response-headers.ts';
 
@@ -21,8 +21,7 @@ export class AnswerCollector implements UpstreamHandler {
   readonly #settle: (result: AttemptResult) => void;
   #exchange: Exchange | undefined;
   #head: ResponseHead | undefined;
-  #pieces: Buffer[] = [];
-  #length = 0;
+  #body = '';
   #settled = false;
 
   constructor(requestId: string, hooks: RelayHooks, settle: (result: AttemptResult) => void) {
@@ -42,17 +41,14 @@ export class AnswerCollector implements UpstreamHandler {
 
   onBody(buffer: Buffer, start: number, end: number, chunks: ChunkRanges | undefined): void {
     this.lastByteAt = this.#hooks.now();
-    if (this.#length === 0) this.#hooks.onFirstByte(this.lastByteAt, false);
-    for (const piece of payloads(buffer, start, end, chunks)) {
-      this.#pieces.push(piece);
-      this.#length += piece.length;
-    }
-    if (this.#length > MAX_BYTES) this.fail('bad_response');
+    if (this.#body === '') this.#hooks.onFirstByte(this.lastByteAt, false);
+    this.#body += payloadText(buffer, start, end, chunks);
+    if (this.#body.length > MAX_BYTES) this.fail('bad_response');
   }
 
   onEnd(): void {
     const { status, rawHeaders } = this.#head!;
-    const body = Buffer.concat(this.#pieces);
+    const body = this.#body;
     this.#finish({
       type: 'answered',
       answer: {
@@ -87,7 +83,7 @@ export class AnswerCollector implements UpstreamHandler {
   #finish(result: AttemptResult): void {
     if (this.#settled) return;
     this.#settled = true;
-    this.#pieces = [];
+    this.#body = '';
     this.#settle(result);
   }
 }

@@ -14,7 +14,8 @@ export interface AnswerEnd {
 /** Of an answer that is an error. */
 export const NO_END: AnswerEnd = { usage: undefined, aborted: false };
 
-export function readAnswerEnd(body: Buffer): AnswerEnd {
-  const text = body.toString('latin1', Math.max(0, body.length - END));
+/** `body` as latin1. */
+export function readAnswerEnd(body: string): AnswerEnd {
+  const text = body.length <= END ? body : body.slice(-END);
   return { usage: parseUsage(text), aborted: text.includes('"abort"') && ABORTED.test(text) };
 }

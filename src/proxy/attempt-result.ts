@@ -7,7 +7,8 @@ import type { Usage } from './usage.ts';
 export interface HeldAnswer {
   readonly status: number;
   readonly headers: RelayedHeaders;
-  readonly body: Buffer;
+  /** Its bytes as latin1. */
+  readonly body: string;
   readonly usage: Usage | undefined;
   /** Seconds, as the backend asked for. */
   readonly retryAfter: string | undefined;

@@ -1,6 +1,7 @@
-import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import type { ClientResponse } from './client/client-exchange.ts';
 import type { RelayedHeaders } from './response-headers.ts';
+import { flushWrites, writeLater } from './write-batch.ts';
 
 /**
  * The client's side of a relayed response. Where client and engine both speak chunked HTTP/1.1 the engine's framing goes
@@ -8,13 +9,13 @@ import type { RelayedHeaders } from './response-headers.ts';
  * against `res.write`). Only the last chunk is Node's, so that it knows that the response is over.
  */
 export class ClientWriter {
-  readonly #response: ServerResponse;
+  readonly #response: ClientResponse;
   #raw = false;
   /** An HTTP/1.0 client takes the connection's end for that of the body. */
   #unframed = false;
   #onDrain: (() => void) | undefined;
 
-  constructor(response: ServerResponse) {
+  constructor(response: ClientResponse) {
     this.#response = response;
   }
 
@@ -23,12 +24,11 @@ export class ClientWriter {
     return this.#response.socket?.writableNeedDrain ?? this.#response.writableNeedDrain;
   }
 
-  /** A complete answer, in one write where its size allows. */
-  sendWhole(status: number, headers: RelayedHeaders, body: Buffer): void {
+  /** A complete answer, in one write; `body` is its bytes as latin1. */
+  sendWhole(status: number, headers: RelayedHeaders, body: string): void {
     this.#head(status, headers, body.length);
     // A latin1 text joins the head in one write; Node writes a buffer separately.
-    if (body.length <= 16_384) this.#response.end(body.toString('latin1'), 'latin1');
-    else this.#response.end(body);
+    this.#response.end(body, 'latin1');
   }
 
   /** Head and first bytes of an answer that follows in pieces; `length` is its content-length, or -1 for chunked. */
@@ -51,10 +51,12 @@ export class ClientWriter {
 
   /** Whole chunks with their framing, their bytes as latin1. */
   writeFramed(chunks: string): void {
-    this.#response.socket?.write(chunks, 'latin1');
+    const { socket } = this.#response;
+    if (socket !== null) writeLater(socket, chunks);
   }
 
   write(payload: Buffer): void {
+    flushWrites();
     if (!this.#raw) {
       this.#response.write(payload);
       return;
@@ -79,12 +81,14 @@ export class ClientWriter {
   }
 
   end(): void {
+    flushWrites();
     this.#forgetDrain();
     this.#response.end();
   }
 
   /** Sends `last`, if any, and cuts: no last chunk, no clean end, since SDKs take a clean end for success. */
   cut(last?: Buffer): void {
+    flushWrites();
     this.#forgetDrain();
     const { socket } = this.#response;
     if (socket === null) {

@@ -9,3 +9,13 @@ export function payloads(buffer: Buffer, start: number, end: number, chunks: Chu
   }
   return pieces;
 }
+
+/** The payload in [start, end), as latin1. */
+export function payloadText(buffer: Buffer, start: number, end: number, chunks: ChunkRanges | undefined): string {
+  if (chunks === undefined) return buffer.toString('latin1', start, end);
+  let text = '';
+  for (let index = 0; index < chunks.count; index += 2) {
+    text += buffer.toString('latin1', chunks.offsets[index]!, chunks.offsets[index + 1]!);
+  }
+  return text;
+}

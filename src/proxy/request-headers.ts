@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http';
+import type { ClientRequest } from './client/client-exchange.ts';
 
 /**
  * What is never passed on: hop-by-hop headers (RFC 9110 §7.6.1), framing and host (the pool's), what only we may say
@@ -43,7 +43,7 @@ export interface HeaderPolicy {
  * The lines that are the same for every attempt of a request. Repeated headers stay repeated and values keep their bytes
  * (Node hands headers over as latin1, and they are written so); names that `Connection` nominates are dropped.
  */
-export function requestHeaderLines(request: IncomingMessage, policy: HeaderPolicy): string {
+export function requestHeaderLines(request: ClientRequest, policy: HeaderPolicy): string {
   const raw = request.rawHeaders;
   const nominated = nominatedNames(request.headers.connection);
   let lines = '';

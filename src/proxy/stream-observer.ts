@@ -58,9 +58,9 @@ export function topLevelError(text: string): EventError | undefined {
   }
 }
 
-/** The error that the first event of a stream carries: with vLLM that is how a refused stream looks, behind a 200. */
-export function firstEventError(events: Buffer): EventError | undefined {
-  return events.includes(ERROR) ? eventErrors(events.toString('utf8'))[0] : undefined;
+/** The error that the first event of a stream carries: with vLLM that is how a refused stream looks, behind a 200. `events` as latin1. */
+export function firstEventError(events: string): EventError | undefined {
+  return events.includes(ERROR) ? eventErrors(Buffer.from(events, 'latin1').toString('utf8'))[0] : undefined;
 }
 
 /** Of every `data:` line its error, if it is one. */

@@ -8,6 +8,7 @@ import type { ListenerConfig } from '../config/config.ts';
 import { RouterError } from '../errors.ts';
 import { onClientError, rawAnswer } from './client-error.ts';
 import type { ConnectionCap } from './connection-cap.ts';
+import { PlainFront, type PlainHandler, type TimeLimits } from './plain-front.ts';
 
 /** Bytes of request head; vLLM takes more, no client we know of sends that. */
 const MAX_HEAD = 16 * 1024;
@@ -33,28 +34,36 @@ const TLS_OPTIONS = {
   handshakeTimeout: SERVER_OPTIONS.headersTimeout,
 } as const;
 
-/** ms */
-type TimeLimits = Record<
-  'connectionsCheckingInterval' | 'headersTimeout' | 'requestTimeout' | 'keepAliveTimeout',
-  number
->;
-
 /** One bound address. What it serves is looked up per request, so only a changed address or TLS needs another one. */
 export class Listener {
   readonly name: string;
   readonly #server: Server | TlsServer;
   readonly #config: ListenerConfig;
+  /** With TLS all requests are the server's. */
+  readonly #front: PlainFront | undefined;
 
-  /** `times` replaces the time limits, for tests. */
-  constructor(config: ListenerConfig, handle: RequestListener, cap: ConnectionCap, times: Partial<TimeLimits> = {}) {
+  /** `forwards`: the paths whose requests need no `node:http`. `times` replaces the time limits, for tests. */
+  constructor(
+    config: ListenerConfig,
+    handle: RequestListener,
+    forwards: (path: string) => boolean,
+    cap: ConnectionCap,
+    times: Partial<TimeLimits> = {},
+  ) {
     this.name = config.name;
     this.#config = config;
     const options = { ...SERVER_OPTIONS, ...times };
-    this.#server = config.tls
-      ? createTlsServer({ ...TLS_OPTIONS, ...options, ...readTls(config) }, handle)
-      : createServer(options, handle);
+    if (config.tls) {
+      this.#server = createTlsServer({ ...TLS_OPTIONS, ...options, ...readTls(config) }, handle);
+      this.#server.on('connection', (socket) => cap.accept(socket));
+    } else {
+      const server = createServer(options, handle);
+      this.#server = server;
+      // Koa and the pipeline use what plain requests and responses have in common with Node's.
+      const plain = handle as unknown as PlainHandler['handle'];
+      this.#front = new PlainFront(server, { serves: forwards, handle: plain }, cap, options);
+    }
     this.#server.on('clientError', onClientError);
-    this.#server.on('connection', (socket) => cap.accept(socket));
     // The pipeline asks for the body once it knows that it wants it, and refuses other expectations.
     this.#server.on('checkContinue', handle);
     this.#server.on('checkExpectation', handle);
@@ -109,12 +118,15 @@ export class Listener {
     // A response that ends makes its connection idle, not closed.
     const again = setInterval(() => this.#server.closeIdleConnections(), 250);
     this.#server.closeIdleConnections();
-    return closed.finally(() => clearInterval(again));
+    this.#front?.closeIdle();
+    const ended = Promise.all([closed, this.#front?.emptied()]);
+    return ended.then(() => {}).finally(() => clearInterval(again));
   }
 
   destroy(): void {
     this.#server.close();
     this.#server.closeAllConnections();
+    this.#front?.destroy();
   }
 }
 

@@ -1,8 +1,11 @@
 import type { RequestListener } from 'node:http';
 import { setTimeout } from 'node:timers/promises';
 import type { Config, ListenerConfig } from '../config/config.ts';
+import { ENDPOINTS } from '../pipeline/endpoints.ts';
 import { ConnectionCap } from './connection-cap.ts';
 import { Listener } from './listener.ts';
+
+const forwards = (path: string) => ENDPOINTS.has(path);
 
 /** ms */
 const LATE_RETRY = 1_000;
@@ -51,7 +54,7 @@ export class ListenerSet {
           next.set(listener.name, current);
           continue;
         }
-        const fresh = new Listener(listener, this.#handler(listener), this.#cap);
+        const fresh = new Listener(listener, this.#handler(listener), forwards, this.#cap);
         next.set(listener.name, fresh);
         if (going.some((old) => old.blocks(listener))) late.push([listener, fresh]);
         else {

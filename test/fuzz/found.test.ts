@@ -43,13 +43,20 @@ test('bytes behind a request that was refused get no answer of their own', async
 });
 
 test('bytes that are no request, sent while an answer is on its way, are not answered in the middle of it', async () => {
-  says(`HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n3d\r\n${EVENT}`);
+  const first = `HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n${EVENT.length.toString(16)}\r\n${EVENT}\r\n`;
+  const end = 'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n';
+  says(first);
+  const rest = Buffer.from(`${end.length.toString(16)}\r\n${end}\r\n0\r\n\r\n`);
+  answer = { ...answer, pieces: [Buffer.from(first), rest], pause: 300 };
   const client = await RawClient.open(router.url);
   client.send(POST);
   await client.until((received) => received.includes('"a"'));
   client.send('not http\r\n\r\n');
   await client.closed();
-  assert.equal(client.received.toString().match(/HTTP\/1\.1 /g)?.length, 1, client.received.toString());
+  const text = client.received.toString();
+  // Behind the whole answer they get the one that is due to them.
+  assert.match(text, /\[DONE\]\n\n\r\n0\r\n\r\nHTTP\/1\.1 400 /);
+  assert.equal(text.match(/HTTP\/1\.1 /g)?.length, 2, text);
   client.destroy();
 });
 

@@ -12,7 +12,7 @@ function answered(status: number, body = '{"error":{}}'): AttemptResult {
     answer: {
       status,
       headers,
-      body: Buffer.from(body),
+      body,
       usage: undefined,
       retryAfter: undefined,
       inStream: false,

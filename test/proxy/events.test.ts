@@ -95,12 +95,17 @@ test('what recorded streams of vLLM say of their end', () => {
 
 test('a refused stream is seen by its first event', () => {
   const { body } = parseResponse(loadRecording('err-admission-503-inside-stream-chat').response, 'POST')!;
-  assert.equal(firstEventError(body)?.code, 503);
+  assert.equal(firstEventError(body.toString('latin1'))?.code, 503);
   assert.equal(
-    firstEventError(parseResponse(loadRecording('sig-killcore-queued-stream').response, 'POST', true)!.body)?.code,
+    firstEventError(
+      parseResponse(loadRecording('sig-killcore-queued-stream').response, 'POST', true)!.body.toString('latin1'),
+    )?.code,
     500,
   );
-  assert.equal(firstEventError(parseResponse(loadRecording('chat-stream').response, 'POST')!.body), undefined);
+  assert.equal(
+    firstEventError(parseResponse(loadRecording('chat-stream').response, 'POST')!.body.toString('latin1')),
+    undefined,
+  );
 });
 
 test('an aborted request is no success', () => {

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { generate } from '../../scripts/build-wasm.ts';
-import { returnSlab, takeSlab } from '../../src/pipeline/body-slabs.ts';
+import { returnSlab, takeSlab } from '../../src/proxy/body-slabs.ts';
 import { JsonStrings } from '../../src/proxy/json-strings.ts';
 import { SCAN_MEMORY } from '../../src/proxy/scan-memory.ts';
 

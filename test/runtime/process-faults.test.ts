@@ -28,6 +28,7 @@ async function listen(t: TestContext, cap: ConnectionCap, times = {}): Promise<s
       request.resume();
       request.on('end', () => response.end('ok'));
     },
+    () => false,
     cap,
     times,
   );

@@ -52,7 +52,7 @@ export async function serveInRoles(
     began = true;
     // It may be asked again.
     const backend = prefill.tried.pop()!;
-    const params = form === 'kv-transfer' ? handedOver(answer.body, backend.url) : undefined;
+    const params = form === 'kv-transfer' ? handedOver(Buffer.from(answer.body, 'latin1'), backend.url) : undefined;
     leg.prefilled = form === 'max-tokens' || params !== undefined;
     leg.body = params === undefined ? routed.body : editMembers(routed.members!, { kv_transfer_params: params });
     deps.telemetry.leg(route, 'prefill', leg.prefilled ? 'ok' : 'alone');

@@ -1,4 +1,4 @@
-import { SCAN_MEMORY, SLABS } from '../proxy/scan-memory.ts';
+import { SCAN_MEMORY, SLABS } from './scan-memory.ts';
 
 /**
  * Buffers for large bodies, used again and again. Freshly mapped memory for each 220 KB prompt costs more in page faults and garbage

@@ -1,0 +1,111 @@
+import { RouterError } from '../../errors.ts';
+import { formatSize } from '../../units.ts';
+import { returnSlab, takeSlab } from '../body-slabs.ts';
+
+/** The whole body in one buffer; `slab` is what that lies in, where it is to be returned. */
+export interface ReadBody {
+  readonly body: Buffer;
+  readonly slab: Buffer | undefined;
+}
+
+/** A declared length is only a promise: beyond this, memory comes as the bytes do. */
+const AT_ONCE = 1024 * 1024;
+/** With this much still to come, reading it where it belongs is worth the change of buffers. */
+const WORTH_A_BUFFER = 16 * 1024;
+
+/** The body of one request on its way in: copied from the read buffer, or read where it belongs. */
+export class PlainBody {
+  readonly length: number;
+  /** Bytes that have come, kept or not. */
+  received = 0;
+  #target: Buffer | undefined;
+  #slab: Buffer | undefined;
+  #settled: PromiseWithResolvers<ReadBody> | undefined;
+  /** Bytes of the read in which the head came, valid until its handler has returned. */
+  #first: Buffer | undefined;
+
+  constructor(length: number, first: Buffer) {
+    this.length = length;
+    this.#first = first;
+    this.received = Math.min(length, first.length);
+  }
+
+  get complete(): boolean {
+    return this.received === this.length;
+  }
+
+  /** To be called before the handler of the request returns, at once where all of it is here; throws `body_too_large`. */
+  claim(limit: number): ReadBody | Promise<ReadBody> {
+    const first = this.#first;
+    if (this.length > limit) throw new RouterError('body_too_large', { limit: formatSize(limit) }, CLOSE);
+    if (first === undefined) throw new RouterError('bad_request', { detail: 'the body is gone' }, CLOSE);
+    this.#slab = takeSlab(this.length);
+    this.#target = this.#slab ?? Buffer.allocUnsafe(Math.min(this.length, AT_ONCE));
+    first.copy(this.#target, 0, 0, this.received);
+    if (this.complete) return this.#whole();
+    this.#settled = Promise.withResolvers();
+    return this.#settled.promise;
+  }
+
+  /** The handler has returned: what it did not claim, nobody will. */
+  forgetFirst(): void {
+    this.#first = undefined;
+  }
+
+  /** Bytes that lie elsewhere; returns how many of them are this body's. */
+  copyFrom(bytes: Buffer): number {
+    const count = Math.min(bytes.length, this.length - this.received);
+    if (this.#target !== undefined) {
+      this.#makeRoom(count);
+      bytes.copy(this.#target, this.received, 0, count);
+    }
+    this.#add(count);
+    return count;
+  }
+
+  /** Where the next bytes may be read to, all of them this body's; undefined where that is not worth it. */
+  get nextBuffer(): Buffer | undefined {
+    if (this.#target === undefined || this.length - this.received < WORTH_A_BUFFER) return undefined;
+    this.#makeRoom(WORTH_A_BUFFER);
+    return this.#target.subarray(this.received, Math.min(this.length, this.#target.length));
+  }
+
+  /** Bytes that were read into `nextBuffer`. */
+  readInPlace(count: number): void {
+    this.#add(count);
+  }
+
+  /** The rest will not come. The caller must have stopped reading into `nextBuffer`. */
+  fail(error: RouterError): void {
+    const settled = this.#settled;
+    this.#settled = undefined;
+    settled?.reject(error);
+  }
+
+  /** Nothing reads into its memory any more, and nobody has been given it. */
+  release(): void {
+    if (this.complete || this.#slab === undefined) return;
+    returnSlab(this.#slab);
+    this.#slab = undefined;
+  }
+
+  #add(count: number): void {
+    this.received += count;
+    if (this.complete) this.#settled?.resolve(this.#whole());
+  }
+
+  #whole(): ReadBody {
+    return { body: this.#target!.subarray(0, this.length), slab: this.#slab };
+  }
+
+  /** Twice the memory each time: no byte is copied more than once on average. */
+  #makeRoom(count: number): void {
+    const target = this.#target!;
+    if (this.received + count <= target.length) return;
+    const larger = Buffer.allocUnsafe(Math.min(this.length, Math.max(target.length * 2, this.received + count)));
+    target.copy(larger, 0, 0, this.received);
+    this.#target = larger;
+  }
+}
+
+const CLOSE = { headers: { connection: 'close' } };

@@ -1,0 +1,112 @@
+import type { Server } from 'node:http';
+import type { Socket } from 'node:net';
+import { type Place, Roster } from '../backends/roster.ts';
+import { RouterError } from '../errors.ts';
+import { PlainConnection } from '../proxy/client/plain-connection.ts';
+import type { PlainRequest } from '../proxy/client/plain-request.ts';
+import type { PlainResponse } from '../proxy/client/plain-response.ts';
+import { rawAnswer } from './client-error.ts';
+import type { ConnectionCap } from './connection-cap.ts';
+
+/** ms; as `node:http`'s options of the same names. */
+export interface TimeLimits {
+  readonly connectionsCheckingInterval: number;
+  readonly headersTimeout: number;
+  readonly requestTimeout: number;
+  readonly keepAliveTimeout: number;
+}
+
+/** What a front does with the requests that it can read itself. */
+export interface PlainHandler {
+  serves(path: string): boolean;
+  handle(request: PlainRequest, response: PlainResponse): void;
+}
+
+/**
+ * Stands before a `node:http` server on its port: takes its connections, serves plain requests without it, and gives it each connection that
+ * has another kind of request. The server goes on owning the address and everything that is not plain.
+ */
+export class PlainFront {
+  readonly #connections = new Roster<PlainConnection>();
+  readonly #handler: PlainHandler;
+  readonly #cap: ConnectionCap;
+  readonly #times: TimeLimits;
+  readonly #server: Server;
+  readonly #serverListeners: ((socket: Socket) => void)[];
+  #sweeping: NodeJS.Timeout | undefined;
+  #empty: (() => void) | undefined;
+  closing = false;
+
+  constructor(server: Server, handler: PlainHandler, cap: ConnectionCap, times: TimeLimits) {
+    this.#server = server;
+    this.#handler = handler;
+    this.#cap = cap;
+    this.#times = times;
+    this.#serverListeners = server.listeners('connection') as ((socket: Socket) => void)[];
+    server.removeAllListeners('connection');
+    server.on('connection', (socket) => this.#accept(socket));
+  }
+
+  /** Closes what is idle now; each other connection ends with its answer. */
+  closeIdle(): void {
+    this.closing = true;
+    for (const { phase, socket } of this.#connections) if (phase === 'idle') socket.destroy();
+  }
+
+  destroy(): void {
+    for (const { socket } of this.#connections) socket.destroy();
+  }
+
+  /** Resolves when the last connection has ended, those that the server has been given included. */
+  async emptied(): Promise<void> {
+    if (this.#connections.size === 0) return;
+    await new Promise<void>((resolve) => {
+      this.#empty = resolve;
+    });
+  }
+
+  #accept(accepted: Socket): void {
+    let place: Place<PlainConnection> | undefined;
+    const connection = PlainConnection.open(accepted, {
+      serves: (path) => this.#handler.serves(path),
+      handle: (request, response) => this.#handler.handle(request, response),
+      handOver: (socket) => this.#handOver(socket),
+      onClosed: () => this.#left(place!),
+      isClosing: () => this.closing,
+    });
+    this.#cap.accept(connection?.socket ?? accepted);
+    if (connection === undefined) {
+      this.#handOver(accepted);
+      return;
+    }
+    place = this.#connections.add(connection);
+    this.#sweeping ??= setInterval(() => this.#sweep(), this.#times.connectionsCheckingInterval).unref();
+  }
+
+  #handOver(socket: Socket): void {
+    for (const listener of this.#serverListeners) listener.call(this.#server, socket);
+  }
+
+  #left(place: Place<PlainConnection>): void {
+    this.#connections.delete(place);
+    if (this.#connections.size > 0) return;
+    clearInterval(this.#sweeping);
+    this.#sweeping = undefined;
+    this.#empty?.();
+  }
+
+  #sweep(): void {
+    const now = performance.now();
+    const { headersTimeout, requestTimeout, keepAliveTimeout } = this.#times;
+    for (const connection of this.#connections) {
+      const age = now - connection.since;
+      if (connection.phase === 'body' && age > requestTimeout) connection.timeOut();
+      connection.watchReader(requestTimeout);
+      if (connection.phase !== 'idle') continue;
+      if (connection.fresh && age > headersTimeout) {
+        connection.socket.end(rawAnswer(new RouterError('request_timeout')));
+        connection.socket.destroySoon();
+      } else if (!connection.fresh && age > keepAliveTimeout) connection.socket.destroy();
+    }
+  }
+}
