@@ -76,7 +76,7 @@ export class Collector {
         else resolve({ type: 'again', reason: error.code ?? error.message, after: 0 });
       };
       const request = send(this.#url, { method: 'POST', agent: this.#agent, headers }, (response) => {
-        response.once('error', fail);
+        response.on('error', fail);
         void readAnswer(response).then((answer) => {
           clearTimeout(timer);
           resolve(deliveryOf(response, answer));
@@ -84,7 +84,7 @@ export class Collector {
       });
       this.#request = request;
       const timer = setTimeout(() => request.destroy(new Error('no answer in time')), TIMEOUT);
-      request.once('error', fail);
+      request.on('error', fail);
       request.end(body);
     });
   }
