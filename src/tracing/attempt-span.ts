@@ -5,6 +5,7 @@ import type { Route } from '../pipeline/route.ts';
 import type { AttemptTrace } from '../pipeline/trace.ts';
 import type { AttemptResult } from '../proxy/attempt-result.ts';
 import type { Usage } from '../proxy/usage.ts';
+import { backendAttributes, pathAttributes, routeAttributes } from './known-attributes.ts';
 import { integer, KIND, seconds, spanJson, text } from './otlp-json.ts';
 import type { RequestSpan } from './request-span.ts';
 import { newSpanId, traceparentLine } from './trace-context.ts';
@@ -62,17 +63,18 @@ export class AttemptSpan implements AttemptTrace {
   }
 
   #attributes(result: AttemptResult, failure: string | undefined, usage: Usage | undefined): string {
-    const { routed, operation } = this.#request;
+    const { routed, stream } = this.#request;
     const { spec, url } = this.#backend;
-    const { config, name, role } = this.#route;
-    const server = serverOf(url);
+    const { identity, address } = backendAttributes(spec);
     let list =
-      `${text('http.request.method', 'POST')}${text('url.full', url + routed.path)}${server}${operation}` +
-      `${text('gen_ai.request.model', routed.model)}${text('vllm_router.backend', spec.name)}` +
-      `${text('vllm_router.backend_id', spec.id)}${integer('vllm_router.attempt', this.#number)}` +
-      text('vllm_router.route', role === undefined ? name : name.slice(0, -role.length - 1)) +
-      text('vllm_router.algorithm', config.algorithm.type);
-    if (role !== undefined) list += text('vllm_router.role', role);
+      pathAttributes(routed.path).client +
+      address +
+      identity +
+      routeAttributes(this.#route) +
+      stream +
+      text('url.full', url + routed.path) +
+      text('gen_ai.request.model', routed.model) +
+      integer('vllm_router.attempt', this.#number);
     if (this.#repeats > 0) list += integer('http.request.resend_count', this.#repeats);
     const status = statusOf(result);
     if (status !== undefined) list += integer('http.response.status_code', status);
@@ -94,20 +96,4 @@ export class AttemptSpan implements AttemptTrace {
 function statusOf(result: AttemptResult): number | undefined {
   if (result.type === 'answered') return result.answer.inStream ? 200 : result.answer.status;
   return result.type === 'streamed' || result.type === 'broken' ? result.status : undefined;
-}
-
-/** By URL: there are as many as backends, and parsing one costs 2 µs. */
-const servers = new Map<string, string>();
-const MAX_SERVERS = 10_000;
-
-function serverOf(url: string): string {
-  const known = servers.get(url);
-  if (known !== undefined) return known;
-  const { hostname, port, protocol } = new URL(url);
-  const made =
-    text('server.address', hostname.replace(/^\[|\]$/g, '')) +
-    integer('server.port', port === '' ? (protocol === 'https:' ? 443 : 80) : Number(port));
-  if (servers.size >= MAX_SERVERS) servers.clear();
-  servers.set(url, made);
-  return made;
 }

@@ -5,7 +5,7 @@ import type { Route } from '../pipeline/route.ts';
 import type { RoutedRequest } from '../pipeline/routed-request.ts';
 import type { AttemptTrace, RequestTrace } from '../pipeline/trace.ts';
 import { AttemptSpan } from './attempt-span.ts';
-import { operationOf } from './operation.ts';
+import { backendAttributes, pathAttributes, routeAttributes } from './known-attributes.ts';
 import { integer, KIND, seconds, spanJson, text, yes } from './otlp-json.ts';
 import { newSpanId, newTraceId, type TraceContext, withoutTrace } from './trace-context.ts';
 
@@ -42,9 +42,9 @@ export class RequestSpan implements RequestTrace {
     return this.traceId;
   }
 
-  /** What it asks for, as attributes. */
-  get operation(): string {
-    return operationOf(this.routed.path) + (this.routed.stream ? yes('gen_ai.request.stream') : '');
+  /** Whether it asks for a stream, as attributes. */
+  get stream(): string {
+    return this.routed.stream ? STREAM : '';
   }
 
   headerLines(lines: string): string {
@@ -100,22 +100,16 @@ export class RequestSpan implements RequestTrace {
     const { routed } = this;
     const { response, route, backend } = routed;
     let list =
-      text('http.request.method', 'POST') +
-      text('http.route', routed.path) +
-      text('url.path', routed.path) +
-      text('url.scheme', 'encrypted' in routed.request.socket ? 'https' : 'http') +
+      pathAttributes(routed.path).server +
+      ('encrypted' in routed.request.socket ? HTTPS : HTTP) +
       hostAttributes(routed.headers.host) +
-      this.operation +
+      this.stream +
       text('vllm_router.request_id', routed.id) +
       text('vllm_router.listener', routed.listener.name);
     if (response.headersSent) list += integer('http.response.status_code', response.statusCode);
     if (routed.askedModel !== '') list += text('gen_ai.request.model', routed.askedModel);
-    if (route !== undefined) {
-      list += text('vllm_router.route', route.name) + text('vllm_router.algorithm', route.config.algorithm.type);
-    }
-    if (backend !== undefined) {
-      list += text('vllm_router.backend', backend.spec.name) + text('vllm_router.backend_id', backend.id);
-    }
+    if (route !== undefined) list += routeAttributes(route);
+    if (backend !== undefined) list += backendAttributes(backend.spec).identity;
     list += integer('vllm_router.attempts', routed.attempts);
     if (routed.ttft >= 0) list += seconds('vllm_router.ttft', routed.ttft);
     if (routed.keyName !== '') list += text('vllm_router.key', routed.keyName);
@@ -125,11 +119,22 @@ export class RequestSpan implements RequestTrace {
   }
 }
 
+const STREAM = yes('gen_ai.request.stream');
+const HTTP = text('url.scheme', 'http');
+const HTTPS = text('url.scheme', 'https');
+
 const HOST = /^\[?(.*?)\]?(?::(\d+))?$/;
 
 /** The name under which the client knows us. */
 function hostAttributes(host: string | undefined): string {
+  if (host === lastHost) return lastAttributes;
   const [, name, port] = HOST.exec(host ?? '') ?? [];
-  if (!name) return '';
-  return text('server.address', name) + (port === undefined ? '' : integer('server.port', Number(port)));
+  const address = name ? text('server.address', name) : '';
+  lastAttributes = address === '' || port === undefined ? address : address + integer('server.port', Number(port));
+  lastHost = host;
+  return lastAttributes;
 }
+
+/** Nearly all clients know the router under the same name. */
+let lastHost: string | undefined;
+let lastAttributes = '';
