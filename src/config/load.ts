@@ -7,9 +7,10 @@ import { type Environment, expand } from './expand.ts';
 import { mergeFiles } from './merge-files.ts';
 import { convertDynamicConfig, isDynamicConfig } from './original/dynamic-config.ts';
 import { applyOverlay, type Overlay } from './overlay.ts';
-import { type ConfigFile, parseFile } from './parse.ts';
+import { type ConfigFile, type Parsed, parseSteps } from './parse.ts';
 import { redact } from './redact.ts';
 import { checkReferences } from './references.ts';
+import { finish, type Steps } from './steps.ts';
 import { emptyMap, type MapNode, type Node, nearest, type Origin, type Path, type Plain, toPlain } from './tree.ts';
 import { validate } from './validate.ts';
 
@@ -39,8 +40,15 @@ export interface Loaded {
 
 /** Text in; a config, or everything that is wrong with it. Pure: no clock, no disk, no network, no globals. Never throws. */
 export function loadConfig(input: LoadInput): Loaded {
+  return finish(loadSteps(input));
+}
+
+/** The same in pieces, so that a reload can let requests in between. */
+export function* loadSteps(input: LoadInput): Steps<Loaded> {
   const order = input.files.map(({ name }) => name);
-  const parsed = input.files.map(parseFile);
+  const parsed: Parsed[] = [];
+  for (const file of input.files) parsed.push(yield* parseSteps(file));
+  yield;
   const diagnostics: Diagnostic[] = parsed.flatMap((file) => file.diagnostics);
   const roots = parsed.flatMap(({ root }) => (root ? [root] : []));
   if (roots.length < input.files.length) return failed(diagnostics, order);
@@ -56,11 +64,15 @@ export function loadConfig(input: LoadInput): Loaded {
     return failed(diagnostics, order);
   }
   diagnostics.push(...applyOverlay(root, input.overlay ?? []));
+  yield;
   diagnostics.push(...validate(root));
+  yield;
   const tree = effectiveTree(root);
-  diagnostics.push(...checkReferences(root, tree, input.overlay ?? [], hasErrors(diagnostics)));
+  yield;
+  diagnostics.push(...(yield* checkReferences(root, tree, input.overlay ?? [], hasErrors(diagnostics))));
   redact(tree);
   redact(root);
+  yield;
   return {
     ...(!hasErrors(diagnostics) && { config: assemble(convert(tree)) }),
     diagnostics: sortDiagnostics(diagnostics, order),
