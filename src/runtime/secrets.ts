@@ -30,12 +30,17 @@ export class Secrets {
     const keys = new Map(this.#keys);
     const keySets = new Map(this.#keySets);
     const problems: string[] = [];
+    const read = new Set<string>();
     for (const { secret, path, as } of uses(config)) {
+      // A thousand backends may share one key.
+      const use = `${as}:${identity(secret)}`;
+      if (read.has(use)) continue;
       try {
         const text = this.#read(secret);
         if (as === 'keys') keySets.set(identity(secret), new KeySet(text));
         else if (isKey(text)) keys.set(identity(secret), text);
         else throw new Error('it is not a key: printable characters without spaces or line breaks');
+        read.add(use);
       } catch (error) {
         problems.push(`${path}: ${describe(secret)}: ${reason(error)}`);
       }
