@@ -99,7 +99,10 @@ async function main(): Promise<number> {
       // The next window begins with the config that all windows without reloads have.
       writeFileSync(config, changedConfig(0, engines.addresses, port));
       await sleep(2_000);
-      process.stderr.write(`round ${round + 1} of ${settings.rounds}\n`);
+      const p99s = [still, reloading].map((windows) => windows.at(-1)!.requests.latencyMs.p99.toFixed(2));
+      process.stderr.write(
+        `round ${round + 1} of ${settings.rounds}: p99 ${p99s[0]} ms without, ${p99s[1]} with reloads\n`,
+      );
     }
     return judge(still, reloading) || !process.argv.includes('--gate') ? 0 : 1;
   } finally {
@@ -141,15 +144,23 @@ async function reloads(target: string): Promise<{ applied: number; rejected: num
   return { applied: count('applied'), rejected: count('rejected') };
 }
 
-/** Prints the table; whether every bar is met. */
+/** Prints the table, times as minimum, median and maximum of the windows; whether every bar is met. */
 function judge(still: readonly Window[], reloading: readonly Window[]): boolean {
   const sum = (windows: readonly Window[], of: (window: Window) => number) =>
     windows.reduce((total, window) => total + of(window), 0);
+  const sorted = (windows: readonly Window[], of: (window: Window) => number) => windows.map(of).sort((a, b) => a - b);
   const median = (windows: readonly Window[], of: (window: Window) => number) =>
-    windows.map(of).sort((a, b) => a - b)[Math.floor(windows.length / 2)]!;
+    sorted(windows, of)[Math.floor(windows.length / 2)]!;
   const failures = (window: Window) => window.requests.errors + window.requests.unanswered + window.streams.errors;
-  const row = (name: string, of: (windows: readonly Window[]) => number, digits = 0) =>
-    process.stdout.write(`| ${name} | ${of(still).toFixed(digits)} | ${of(reloading).toFixed(digits)} |\n`);
+  const row = (name: string, of: (windows: readonly Window[]) => number) =>
+    process.stdout.write(`| ${name} | ${of(still).toFixed(0)} | ${of(reloading).toFixed(0)} |\n`);
+  const times = (name: string, of: (window: Window) => number) => {
+    const cells = [still, reloading].map((windows) => {
+      const values = sorted(windows, of);
+      return [values[0]!, median(windows, of), values.at(-1)!].map((value) => value.toFixed(2)).join(' / ');
+    });
+    process.stdout.write(`| ${name}, ms | ${cells.join(' | ')} |\n`);
+  };
   process.stdout.write('| | without | with reloads |\n|---|---|---|\n');
   row('reloads applied', (windows) => sum(windows, ({ applied }) => applied));
   row('reloads refused', (windows) => sum(windows, ({ rejected }) => rejected));
@@ -157,11 +168,11 @@ function judge(still: readonly Window[], reloading: readonly Window[]): boolean 
   row('streams, first bytes', (windows) => sum(windows, ({ streams }) => streams.ttftMs.count));
   row('chunks', (windows) => sum(windows, ({ streams }) => streams.chunks));
   row('failed or cut', (windows) => sum(windows, failures));
-  const p99 = (windows: readonly Window[]) => median(windows, ({ requests }) => requests.latencyMs.p99);
-  row('request p50, ms', (windows) => median(windows, ({ requests }) => requests.latencyMs.p50), 2);
-  row('request p99, ms', p99, 2);
-  row('chunk delay p99, ms', (windows) => median(windows, ({ streams }) => streams.chunkDelayMs.p99), 2);
-  const ratio = p99(reloading) / p99(still);
+  const p99 = ({ requests }: Window) => requests.latencyMs.p99;
+  times('request p50', ({ requests }) => requests.latencyMs.p50);
+  times('request p99', p99);
+  times('chunk delay p99', ({ streams }) => streams.chunkDelayMs.p99);
+  const ratio = median(reloading, p99) / median(still, p99);
   const whole = sum([...still, ...reloading], failures) === 0;
   process.stdout.write(`\nnone failed or cut: ${whole ? 'pass' : 'FAIL'}\n`);
   process.stdout.write(`p99 with reloads ÷ without ≤ 1.10: ${ratio.toFixed(2)} ${ratio <= 1.1 ? 'pass' : 'FAIL'}\n`);
