@@ -38,6 +38,12 @@ export interface Loaded {
   readonly written: MapNode;
 }
 
+/** The findings of a load, and what `assemble` makes the config of: plain values that can go from one thread to another. */
+export interface Checked extends Omit<Loaded, 'config'> {
+  /** Absent when there is an error among the diagnostics. */
+  readonly values?: Plain;
+}
+
 /** Text in; a config, or everything that is wrong with it. Pure: no clock, no disk, no network, no globals. Never throws. */
 export function loadConfig(input: LoadInput): Loaded {
   return finish(loadSteps(input));
@@ -45,6 +51,13 @@ export function loadConfig(input: LoadInput): Loaded {
 
 /** The same in pieces, so that a reload can let requests in between. */
 export function* loadSteps(input: LoadInput): Steps<Loaded> {
+  const { values, ...loaded } = yield* checkSteps(input);
+  yield;
+  return { ...(values !== undefined && { config: assemble(values) }), ...loaded };
+}
+
+/** All but the last step of it. */
+export function* checkSteps(input: LoadInput): Steps<Checked> {
   const order = input.files.map(({ name }) => name);
   const parsed: Parsed[] = [];
   for (const file of input.files) parsed.push(yield* parseSteps(file));
@@ -74,7 +87,7 @@ export function* loadSteps(input: LoadInput): Steps<Loaded> {
   redact(root);
   yield;
   return {
-    ...(!hasErrors(diagnostics) && { config: assemble(convert(tree)) }),
+    ...(!hasErrors(diagnostics) && { values: convert(tree) }),
     diagnostics: sortDiagnostics(diagnostics, order),
     origins: (path) => nearest(tree, path).origin,
     effective: toPlain(tree),
@@ -91,7 +104,7 @@ function translate(root: Node, diagnostics: Diagnostic[]): Node | undefined {
   return hasErrors(converted.diagnostics) ? undefined : converted.root;
 }
 
-function failed(diagnostics: readonly Diagnostic[], order: readonly string[]): Loaded {
+function failed(diagnostics: readonly Diagnostic[], order: readonly string[]): Checked {
   const tree = emptyMap({ from: 'default' });
   return {
     diagnostics: sortDiagnostics(diagnostics, order),

@@ -1,17 +1,19 @@
 import type { ReloadState } from '../admin/control.ts';
 import type { Config } from '../config/config.ts';
 import { type Diagnostic, hasErrors } from '../config/diagnostic.ts';
-import { type ConfigFile, type Loaded, loadConfig, loadSteps } from '../config/load.ts';
+import { type ConfigFile, type Loaded, loadConfig } from '../config/load.ts';
 import type { Overlay } from '../config/overlay.ts';
 import { sameSettings } from '../config/settings-text.ts';
 import type { Log } from '../log.ts';
-import { besideRequests, rest } from './beside-requests.ts';
+import { rest } from './beside-requests.ts';
+import type { ConfigLoader, LoadedConfig } from './config-loader.ts';
 import type { Router } from './router.ts';
 
 export interface ReloaderDeps {
   readonly router: Router;
   readonly overlay: Overlay;
   readonly log: Log;
+  readonly loader: Pick<ConfigLoader, 'load'>;
   /** Reads every secret the config names; returns what could not be read. */
   readonly readSecrets: (config: Config) => readonly string[];
 }
@@ -35,16 +37,18 @@ export class Reloader {
   }
 
   /**
-   * `forced`: build again though nothing changed. Rejects only when another try could work: an address in use, a secret that is not
+   * `forced`: build again though nothing changed. `ready`: what the files have been made into already. Rejects only when another try could work: an address in use, a secret that is not
    * there yet.
    */
-  async reload(files: readonly ConfigFile[], hash: string, forced: boolean): Promise<ReloadState> {
-    const { router, overlay, log } = this.#deps;
+  async reload(
+    files: readonly ConfigFile[],
+    hash: string,
+    forced: boolean,
+    ready?: LoadedConfig,
+  ): Promise<ReloadState> {
+    const { router, overlay, log, loader } = this.#deps;
     if (!forced && router.snapshot?.hash === hash) return this.#note({ hash, result: 'unchanged', diagnostics: [] });
-    const input = { files, overlay, env: process.env };
-    // Before the first config there is no request to let through.
-    const { config, diagnostics } =
-      router.snapshot === undefined ? loadConfig(input) : await besideRequests(loadSteps(input));
+    const { config, diagnostics } = ready ?? (await loader.load({ files, overlay }));
     if (config === undefined || hasErrors(diagnostics)) {
       for (const diagnostic of diagnostics) logDiagnostic(log, diagnostic);
       return this.#note({ hash, result: 'rejected', diagnostics });
