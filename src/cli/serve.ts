@@ -1,8 +1,10 @@
+import type { Config } from '../config/config.ts';
 import { formatDiagnostics } from '../config/format.ts';
 import { createLogger, type Logger } from '../log.ts';
 import { createAuthenticate } from '../runtime/authenticate.ts';
 import { createConfigControl } from '../runtime/config-control.ts';
 import { readConfig } from '../runtime/config-files.ts';
+import { ConfigLoader } from '../runtime/config-loader.ts';
 import { drain } from '../runtime/drain.ts';
 import { Reloader } from '../runtime/reloader.ts';
 import { Router } from '../runtime/router.ts';
@@ -39,9 +41,11 @@ export async function runServe({ config: configPath, overlay, notices }: Invocat
       watcher: configPath === undefined ? undefined : followed.promise,
     }),
   });
-  const reloader: Reloader = new Reloader({ router, overlay, log, readSecrets: (config) => secrets.load(config) });
+  const loader = new ConfigLoader(log);
+  const readSecrets = (config: Config) => secrets.load(config);
+  const reloader: Reloader = new Reloader({ router, overlay, log, loader, readSecrets });
   try {
-    await reloader.reload(first.files, hash, true);
+    await reloader.reload(first.files, hash, true, first.loaded);
   } catch (error) {
     log.fatal({ err: error }, 'cannot start');
     await router.stop();
@@ -52,6 +56,7 @@ export async function runServe({ config: configPath, overlay, notices }: Invocat
   if (watcher !== undefined) followed.resolve(watcher);
   log.info({ version: VERSION, pid: process.pid, config: configPath ?? 'flags', hash }, 'ready');
   await untilStopped(router, log, watcher);
+  loader.close();
   await log.close();
   return 0;
 }

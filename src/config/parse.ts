@@ -1,15 +1,16 @@
 import {
   type Alias,
+  type Document,
   isAlias,
   isScalar,
   isSeq,
   LineCounter,
   type Pair,
   type ParsedNode,
-  parseDocument,
   type Scalar,
 } from 'yaml';
 import { cite, type Diagnostic, diagnose, relate } from './diagnostic.ts';
+import { finish, type Steps } from './steps.ts';
 import {
   type Entry,
   type MapNode,
@@ -20,6 +21,7 @@ import {
   type Plain,
   toPlain,
 } from './tree.ts';
+import { parseDocument } from './yaml-document.ts';
 import { syntaxHint } from './yaml-hints.ts';
 
 export interface ConfigFile {
@@ -42,24 +44,25 @@ export interface Parsed {
 
 /** YAML text → tree with positions, or what is wrong with it. Never throws. */
 export function parseFile(file: ConfigFile): Parsed {
+  return finish(parseSteps(file));
+}
+
+/** The same in pieces. */
+export function* parseSteps(file: ConfigFile): Steps<Parsed> {
   const top: Origin = { from: 'file', place: { file: file.name, line: 1, col: 1, start: 0, end: 0 } };
   const fail = (code: 'file-too-large' | 'empty-file' | 'too-complex', message: string): Parsed => ({
     diagnostics: [diagnose(code, top, [], message)],
   });
   if (Buffer.byteLength(file.text) > MAX_FILE_SIZE) return fail('file-too-large', 'the file is larger than 1 MiB');
   const lines = new LineCounter();
-  let document: ReturnType<typeof parseDocument>;
+  let document: Document.Parsed;
   try {
-    document = parseDocument(file.text, {
-      lineCounter: lines,
-      prettyErrors: false,
-      uniqueKeys: false,
-      keepSourceTokens: false,
-    });
+    document = yield* parseDocument(file.text, lines);
   } catch {
     // The composer recurses: a file of a million brackets overflows the stack.
     return fail('too-complex', 'the YAML is nested too deeply');
   }
+  yield;
   const reader = new Reader(file, lines);
   // A warning is a tag or directive that would be ignored: nothing in this file may be ignored.
   const problems = firstOfEachLine([...document.errors, ...document.warnings], lines);
