@@ -1,8 +1,12 @@
 import type { ReloadState } from '../admin/control.ts';
+import { conceal } from '../config/conceal.ts';
 import type { Config } from '../config/config.ts';
 import { type Diagnostic, hasErrors } from '../config/diagnostic.ts';
+import { diffDocuments } from '../config/diff.ts';
+import { formatChange } from '../config/diff-text.ts';
 import { type ConfigFile, type Loaded, loadConfig } from '../config/load.ts';
 import type { Overlay } from '../config/overlay.ts';
+import { toPlain } from '../config/tree.ts';
 import type { Log } from '../log.ts';
 import type { Router } from './router.ts';
 
@@ -13,6 +17,9 @@ export interface ReloaderDeps {
   /** Reads every secret the config names; returns what could not be read. */
   readonly readSecrets: (config: Config) => readonly string[];
 }
+
+/** Changes that the line of a reload names; `diff` and /admin/config have them all. */
+const TOLD = 12;
 
 /** Turns changed files into the running config, or leaves that as it is and says why. */
 export class Reloader {
@@ -36,9 +43,10 @@ export class Reloader {
     const { config, diagnostics } = loaded;
     if (config === undefined || hasErrors(diagnostics)) {
       for (const diagnostic of diagnostics) logDiagnostic(log, diagnostic);
+      this.#logRejected(hash, diagnostics);
       return this.#note({ hash, result: 'rejected', diagnostics });
     }
-    const before = router.snapshot;
+    const before = this.loaded;
     try {
       const unreadable = this.#deps.readSecrets(config);
       if (unreadable.length > 0) throw new Error(unreadable.join('; '));
@@ -49,8 +57,11 @@ export class Reloader {
     }
     this.loaded = loaded;
     for (const diagnostic of diagnostics) logDiagnostic(log, diagnostic);
-    const changed = before === undefined ? undefined : changedSections(before.config, config);
-    log.info({ hash, generation: router.snapshot!.generation, ...(changed && { changed }) }, 'config applied');
+    const changed = before === undefined ? undefined : changesBetween(before, loaded);
+    log.info(
+      { hash, generation: router.snapshot!.generation, ...(changed !== undefined && { changed }) },
+      'config applied',
+    );
     return this.#note({ hash, result: 'applied', diagnostics });
   }
 
@@ -59,12 +70,21 @@ export class Reloader {
     return this.#note({ hash: '', result: 'rejected', diagnostics: [], failure: reason });
   }
 
+  /** The findings alone do not say that the router goes on as before. */
+  #logRejected(rejected: string, diagnostics: readonly Diagnostic[]): void {
+    const { router, log } = this.#deps;
+    if (router.snapshot === undefined) return;
+    const errors = diagnostics.filter(({ severity }) => severity === 'error').length;
+    const { hash, generation } = router.snapshot;
+    log.error({ errors, rejected, hash, generation }, 'config rejected; the one in force stays');
+  }
+
   #note(state: Omit<ReloadState, 'at'>): ReloadState {
     this.last = { ...state, at: Date.now() };
     const { router } = this.#deps;
     router.stats.reloaded(state.result, {
       hash: router.snapshot?.hash ?? '',
-      version: String(router.snapshot?.generation ?? 0),
+      version: String(router.snapshot?.config.version ?? 1),
     });
     return this.last;
   }
@@ -76,20 +96,11 @@ function logDiagnostic(log: Log, { file, line, col, severity, path, code, messag
   else log.warn(fields, message);
 }
 
-/** `routes`, `discovery.lab`, …: what a reload changed, in one line. */
-function changedSections(before: Config, after: Config): string[] {
-  const changed: string[] = [];
-  for (const section of Object.keys(after) as (keyof Config)[]) {
-    const [old, fresh] = [before[section], after[section]];
-    if (JSON.stringify(old) === JSON.stringify(fresh)) continue;
-    if (section !== 'listeners' && section !== 'discovery' && section !== 'auth') changed.push(section);
-    else {
-      const names = new Set([...Object.keys(old as object), ...Object.keys(fresh as object)]);
-      for (const name of names) {
-        const pick = (value: unknown) => JSON.stringify((value as Record<string, unknown>)[name]);
-        if (pick(old) !== pick(fresh)) changed.push(`${section}.${name}`);
-      }
-    }
-  }
-  return changed;
+/** What changes for requests, as `vllm-router diff` tells it; credentials stay hidden. */
+function changesBetween(before: Loaded, after: Loaded): readonly string[] | string {
+  const [from, to] = [before, after].map(({ tree }) => toPlain(conceal(tree)));
+  const changes = diffDocuments(from!, to!);
+  if (changes.length === 0) return 'nothing';
+  const told = changes.slice(0, TOLD).map(formatChange);
+  return changes.length > TOLD ? [...told, `and ${changes.length - TOLD} more`] : told;
 }
