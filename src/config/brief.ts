@@ -1,6 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { alternatives } from './describe.ts';
-import { branch, memberSchema, resolve, SCHEMA, type Schema } from './schema.ts';
+import { alternatives, branch, memberSchema, resolve, SCHEMA, type Schema } from './schema.ts';
 import type { Path, Plain } from './tree.ts';
 
 /** A value of the effective document without what the schema says anyway: what a person would have written. */

@@ -1,5 +1,4 @@
-import { alternatives } from './describe.ts';
-import { SCHEMA, type Schema } from './schema.ts';
+import { alternatives, SCHEMA, type Schema } from './schema.ts';
 
 /** Of each key that the schema knows, the places where it can stand: `timeouts` → `defaults`, `routes[]`. */
 const PLACES = placesOf(SCHEMA);

@@ -1,10 +1,9 @@
 import type { ErrorObject } from 'ajv';
 import type { DiagnosticCode } from './codes.ts';
-import { alternatives } from './describe.ts';
 import { type Details, type Diagnostic, diagnose } from './diagnostic.ts';
 import { formHint, typeHint } from './hints.ts';
 import { belongsUnder } from './key-places.ts';
-import { resolve, type Schema, tagsOf } from './schema.ts';
+import { alternatives, resolve, type Schema, tagsOf } from './schema.ts';
 import { closest, didYouMean } from './suggest.ts';
 import { child, keyOrigin, type Node, nearest, type Origin, type Path } from './tree.ts';
 import { describeValue, expectation } from './wording.ts';

@@ -62,7 +62,7 @@ routerSpec:
   routingLogic: session
   sessionKey: x-user
   lmcacheControllerPort: 9000
-  extraArgs: ["--log-stats", "--k8s-port", "9001", "--callbacks", "my.module"]
+  extraArgs: ["--log-stats", "--k8s-port", "9001", "--callbacks", "my.module", "--request-rewriter", "noop"]
 `);
   assert.equal(code, 0);
   assert.deepEqual(parse(out), {
@@ -80,6 +80,7 @@ routerSpec:
   });
   assert.match(out, /# users stay\n/);
   assert.match(out, /extraArgs --callbacks: it names Python code/);
+  assert.doesNotMatch(out, /request-rewriter/);
   assert.match(out, /--lmcache-controller-port has no effect/);
   assert.match(out, /key: x-user # routerSpec\.sessionKey/);
 });
