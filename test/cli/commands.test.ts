@@ -114,6 +114,25 @@ test('check: formats for machines', async () => {
   assert.deepEqual(JSON.parse((await run(['check', EXAMPLE, '--no-secrets', '--format', 'json'])).out), []);
 });
 
+test('check: every SARIF result is somewhere, by a URI', async () => {
+  const name = file('a b#1.yaml', 'discovery: { a: { type: k9s } }\n');
+  const argv = ['check', name, 'gone.yaml', join(folder, FAILS), '--set', 'foo=1', '--format', 'sarif'];
+  const { results, tool } = JSON.parse((await run(argv)).out).runs[0];
+  const places = results.flatMap((result: { locations: object[] }) => result.locations);
+  assert.equal(places.length, results.length);
+  const found = new Set(
+    places.map(
+      (place: {
+        physicalLocation?: { artifactLocation: { uri: string } };
+        logicalLocations?: { fullyQualifiedName: string }[];
+      }) => place.physicalLocation?.artifactLocation.uri ?? place.logicalLocations?.[0]?.fullyQualifiedName,
+    ),
+  );
+  assert.deepEqual(found, new Set(['a%20b%231.yaml', '--set foo', 'gone.yaml', `file://${join(folder, FAILS)}`]));
+  for (const { id, shortDescription } of tool.driver.rules)
+    assert.equal(shortDescription.text, id.replaceAll('-', ' '));
+});
+
 test('check: github escapes what would end its line', async () => {
   const name = file('odd,name.yaml', '"a%\\nb": 1\ndiscovery: { a: { type: k8s } }\n');
   const { out } = await run(['check', name, '--format', 'github']);
