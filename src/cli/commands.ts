@@ -178,6 +178,13 @@ export const COMMANDS: readonly Command[] = [
     options: [
       { name: 'port', kind: 'int', value: 'PORT', default: '8001', help: 'port of the router' },
       {
+        name: 'admin-port',
+        kind: 'int',
+        value: 'PORT',
+        default: '8002',
+        help: 'port of its status page; a free one where that is taken',
+      },
+      {
         name: 'engine-port',
         kind: 'int',
         value: 'PORT',
