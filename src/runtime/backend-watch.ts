@@ -47,7 +47,7 @@ export class BackendWatch implements BackendNews {
       onChange: (id, healthy, error) => {
         const backend = registry.get(id);
         if (backend === undefined) return;
-        backend.setHealthy(healthy, now());
+        backend.setHealthy(healthy, now(), error?.message);
         if (healthy) log.info({ backend: backend.spec.name }, 'backend is healthy again');
         else log.warn({ backend: backend.spec.name, err: error }, 'backend is unhealthy');
       },

@@ -4,11 +4,12 @@ import { Worker } from 'node:worker_threads';
 import { assemble } from '../config/assemble.ts';
 import type { Config } from '../config/config.ts';
 import type { Diagnostic } from '../config/diagnostic.ts';
-import { type ConfigFile, loadSteps } from '../config/load.ts';
+import { type ConfigFile, type Loaded, loadSteps } from '../config/load.ts';
 import type { Overlay } from '../config/overlay.ts';
 import type { Plain } from '../config/tree.ts';
 import type { Log } from '../log.ts';
 import { besideRequests, rest } from './beside-requests.ts';
+import { shownDocument } from './changes.ts';
 
 /**
  * Characters of all files up to which a reload's config is made here, in pieces: 20 ms in all and 3 in the longest piece. A thousand
@@ -36,6 +37,8 @@ export interface WorkerAnswer {
 export interface LoadedConfig {
   readonly config?: Config;
   readonly diagnostics: readonly Diagnostic[];
+  /** The document, for telling what changes; absent of a large config. */
+  readonly shown?: Plain;
 }
 
 /** Makes configs of files while requests run, holding none of them up for more than some ms. One at a time. */
@@ -51,8 +54,7 @@ export class ConfigLoader {
   }
 
   async load(question: WorkerQuestion): Promise<LoadedConfig> {
-    const size = question.files.reduce((sum, { text }) => sum + text.length, 0);
-    if (size > LARGE) {
+    if (isLarge(question.files)) {
       try {
         return await fromAnswer(await this.#ask(question));
       } catch (error) {
@@ -60,7 +62,9 @@ export class ConfigLoader {
         this.#log.warn({ err: error }, 'no thread for a large config: it is read beside the requests');
       }
     }
-    return besideRequests(loadSteps({ ...question, env: process.env }));
+    const loaded = await besideRequests(loadSteps({ ...question, env: process.env }));
+    await rest();
+    return withDocument(loaded, question.files);
   }
 
   close(): void {
@@ -99,6 +103,15 @@ export class ConfigLoader {
     });
     return worker;
   }
+}
+
+/** A loaded config with what its later changes are told from. */
+export function withDocument(loaded: Loaded, files: readonly ConfigFile[]): LoadedConfig {
+  return isLarge(files) ? loaded : { ...loaded, shown: shownDocument(loaded.tree) };
+}
+
+function isLarge(files: readonly ConfigFile[]): boolean {
+  return files.reduce((sum, { text }) => sum + text.length, 0) > LARGE;
 }
 
 async function fromAnswer({ values, diagnostics }: WorkerAnswer): Promise<LoadedConfig> {

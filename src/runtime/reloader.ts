@@ -3,9 +3,10 @@ import type { Config } from '../config/config.ts';
 import { type Diagnostic, hasErrors } from '../config/diagnostic.ts';
 import { type ConfigFile, type Loaded, loadConfig } from '../config/load.ts';
 import type { Overlay } from '../config/overlay.ts';
-import { sameSettings } from '../config/settings-text.ts';
+import type { Plain } from '../config/tree.ts';
 import type { Log } from '../log.ts';
 import { rest } from './beside-requests.ts';
+import { changedSections, documentChanges } from './changes.ts';
 import type { ConfigLoader, LoadedConfig } from './config-loader.ts';
 import type { Router } from './router.ts';
 
@@ -24,6 +25,8 @@ export class Reloader {
   /** What the config in force was made from. */
   #files: readonly ConfigFile[] = [];
   #loaded: Loaded | undefined;
+  /** The same as a plain document, where it is small. */
+  #shown: Plain | undefined;
   last: ReloadState | undefined;
 
   constructor(deps: ReloaderDeps) {
@@ -37,8 +40,8 @@ export class Reloader {
   }
 
   /**
-   * `forced`: build again though nothing changed. `ready`: what the files have been made into already. Rejects only when another try could work: an address in use, a secret that is not
-   * there yet.
+   * `forced`: build again though nothing changed. `ready`: what the files have been made into already. Rejects only when another try could
+   * work: an address in use, a secret that is not there yet.
    */
   async reload(
     files: readonly ConfigFile[],
@@ -48,9 +51,10 @@ export class Reloader {
   ): Promise<ReloadState> {
     const { router, overlay, log, loader } = this.#deps;
     if (!forced && router.snapshot?.hash === hash) return this.#note({ hash, result: 'unchanged', diagnostics: [] });
-    const { config, diagnostics } = ready ?? (await loader.load({ files, overlay }));
+    const { config, diagnostics, shown } = ready ?? (await loader.load({ files, overlay }));
     if (config === undefined || hasErrors(diagnostics)) {
       for (const diagnostic of diagnostics) logDiagnostic(log, diagnostic);
+      this.#logRejected(hash, diagnostics);
       return this.#note({ hash, result: 'rejected', diagnostics });
     }
     const before = router.snapshot;
@@ -67,8 +71,12 @@ export class Reloader {
     this.#loaded = undefined;
     if (before !== undefined) await rest();
     for (const diagnostic of diagnostics) logDiagnostic(log, diagnostic);
-    const changed = before === undefined ? undefined : changedSections(before.config, config);
-    log.info({ hash, generation: router.snapshot!.generation, ...(changed && { changed }) }, 'config applied');
+    const changed = before === undefined ? undefined : this.#changes(before.config, config, shown);
+    this.#shown = shown;
+    log.info(
+      { hash, generation: router.snapshot!.generation, ...(changed !== undefined && { changed }) },
+      'config applied',
+    );
     return this.#note({ hash, result: 'applied', diagnostics });
   }
 
@@ -77,12 +85,26 @@ export class Reloader {
     return this.#note({ hash: '', result: 'rejected', diagnostics: [], failure: reason });
   }
 
+  /** The findings alone do not say that the router goes on as before. */
+  #logRejected(rejected: string, diagnostics: readonly Diagnostic[]): void {
+    const { router, log } = this.#deps;
+    if (router.snapshot === undefined) return;
+    const errors = diagnostics.filter(({ severity }) => severity === 'error').length;
+    const { hash, generation } = router.snapshot;
+    log.error({ errors, rejected, hash, generation }, 'config rejected; the one in force stays');
+  }
+
+  #changes(before: Config, after: Config, shown: Plain | undefined): readonly string[] | string {
+    if (this.#shown === undefined || shown === undefined) return changedSections(before, after);
+    return documentChanges(this.#shown, shown);
+  }
+
   #note(state: Omit<ReloadState, 'at'>): ReloadState {
     this.last = { ...state, at: Date.now() };
     const { router } = this.#deps;
     router.stats.reloaded(state.result, {
       hash: router.snapshot?.hash ?? '',
-      version: String(router.snapshot?.generation ?? 0),
+      version: String(router.snapshot?.config.version ?? 1),
     });
     return this.last;
   }
@@ -92,27 +114,4 @@ function logDiagnostic(log: Log, { file, line, col, severity, path, code, messag
   const fields = { file, line, col, path, code, ...(hint && { hint }) };
   if (severity === 'error') log.error(fields, message);
   else log.warn(fields, message);
-}
-
-/** `routes`, `discovery.lab`, …: what a reload changed, in one line. */
-function changedSections(before: Config, after: Config): string[] {
-  const changed: string[] = [];
-  for (const section of Object.keys(after) as (keyof Config)[]) {
-    const [old, fresh] = [before[section], after[section]];
-    if (section === 'listeners' || section === 'discovery' || section === 'auth') {
-      const [was, is] = [old, fresh] as Readonly<Record<string, object>>[];
-      for (const name of new Set([...Object.keys(was!), ...Object.keys(is!)])) {
-        if (!sameSettings(was![name], is![name])) changed.push(`${section}.${name}`);
-      }
-    } else if (!sameParts(old, fresh)) changed.push(section);
-  }
-  return changed;
-}
-
-/** Lists are compared by their items, whose texts are known already. */
-function sameParts(old: unknown, fresh: unknown): boolean {
-  if (Array.isArray(old) && Array.isArray(fresh)) {
-    return old.length === fresh.length && fresh.every((item, index) => sameSettings(item, old[index]));
-  }
-  return typeof fresh === 'object' ? sameSettings(old as object, fresh as object) : old === fresh;
 }
