@@ -138,7 +138,7 @@ export async function measure(
 }
 
 /** Asks for a chat until one is answered: a router may listen before it knows its backends. */
-export async function untilItServes(target: string, proxy: Program): Promise<void> {
+export async function untilItServes(target: string, proxy: Program, model = 'bench-model'): Promise<void> {
   let ended: string | undefined;
   proxy.ended.then((how) => {
     ended = how;
@@ -150,7 +150,7 @@ export async function untilItServes(target: string, proxy: Program): Promise<voi
       const response = await fetch(`http://${target}/v1/chat/completions`, {
         method: 'POST',
         headers: { 'content-type': 'application/json' },
-        body: '{"model":"bench-model","messages":[{"role":"user","content":"ready?"}],"max_tokens":1}',
+        body: JSON.stringify({ model, messages: [{ role: 'user', content: 'ready?' }], max_tokens: 1 }),
         signal: AbortSignal.timeout(2000),
       });
       last = `${response.status} ${await response.text()}`;

@@ -11,7 +11,8 @@ export interface Place {
   readonly port: number;
   /** For a metrics listener that cannot be switched off. */
   readonly sparePort: number;
-  readonly core: number;
+  /** Absent: any. */
+  readonly core?: number | undefined;
   /** Folder of its own for logs and temporary files. */
   readonly dir: string;
 }
