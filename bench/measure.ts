@@ -5,6 +5,9 @@ import type { Window } from './profile.ts';
 import { freePort, type Program, start } from './program.ts';
 import { beforeIdle, type Scenario, type ScenarioName } from './scenarios.ts';
 
+/** Engines behind a contestant that names no number. */
+export const ENGINES = 4;
+
 /** Percentiles in milliseconds. */
 export interface Quantiles {
   readonly count: number;
@@ -85,11 +88,12 @@ export async function measure(
   round: number,
 ): Promise<Measurement> {
   const dir = `${h.dir}/${round}-${scenario.name}-${contestant.name}`;
+  const engines = h.engines.slice(0, contestant.engines ?? ENGINES);
   const port = await freePort();
   const sparePort = await freePort();
-  const proxy = contestant.start({ engines: h.engines, port, sparePort, core: h.proxyCore, dir });
+  const proxy = contestant.start({ engines, port, sparePort, core: h.proxyCore, dir });
   const common = contestant.loadFlags ?? [];
-  const targets = proxy ? [`127.0.0.1:${port}`] : h.engines;
+  const targets = proxy ? [`127.0.0.1:${port}`] : engines;
   try {
     if (proxy) await untilItServes(targets[0]!, proxy);
     if (proxy && scenario.streams > 0) {
