@@ -72,7 +72,8 @@ export class CacheAge {
    */
   belief(slot: number, stamp: number): number {
     if (this.#reports[slot] === 1 || this.#reach[slot] !== UNKNOWN) return 1;
-    return 1 / (1 + (this.age(slot, stamp) / HALF_BELIEF) ** 2);
+    const halves = this.age(slot, stamp) / HALF_BELIEF;
+    return 1 / (1 + halves * halves);
   }
 
   /** The engine says how many tokens its cache has room for: a first bound, before anything was seen to be gone. */
