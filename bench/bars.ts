@@ -1,3 +1,4 @@
+import type { ContestantName } from './contestants/contestant.ts';
 import type { Measurement } from './measure.ts';
 import { type ScenarioName, scenarios } from './scenarios.ts';
 import { cpuRatio, median, numbers, rssPerStream, select } from './statistics.ts';
@@ -15,6 +16,26 @@ export interface Verdict {
   readonly bar: string;
   readonly value: string;
   readonly result: 'stretch' | 'pass' | 'FAIL' | 'not measured';
+}
+
+/** What choosing by prefix may cost, as ratios of CPU per request. */
+const routing: readonly { scenario: ScenarioName; of: ContestantName; over: ContestantName; must: number }[] = [
+  { scenario: 'a', of: 'prefix-aware-8', over: 'round-robin-8', must: 1.3 },
+  { scenario: 'b', of: 'prefix-aware-8', over: 'round-robin-8', must: 1.5 },
+  { scenario: 'a', of: 'prefix-aware-1000', over: 'prefix-aware-8', must: 2 },
+  { scenario: 'b', of: 'prefix-aware-1000', over: 'prefix-aware-8', must: 2 },
+];
+
+/** Compares what algorithms cost with the bars. */
+export function judgeRouting(all: readonly Measurement[]): Verdict[] {
+  return routing.map(({ scenario, of, over, must }) => {
+    const ratio = cpuRatio(all, scenario, of, over);
+    return {
+      bar: `(${scenario}) CPU per request, ${scenarios[scenario].title}, ${of} over ${over} ≤ ${must}`,
+      value: ratio?.toFixed(2) ?? '–',
+      result: ratio === undefined ? 'not measured' : ratio <= must ? 'pass' : 'FAIL',
+    };
+  });
 }
 
 /** Compares ours with the bars; what was not measured in this run is said so and fails nothing. */

@@ -5,6 +5,9 @@ import type { Window } from './profile.ts';
 import { freePort, type Program, start } from './program.ts';
 import { beforeIdle, type Scenario, type ScenarioName } from './scenarios.ts';
 
+/** Engines behind a contestant that names no number. */
+export const ENGINES = 4;
+
 /** Percentiles in milliseconds. */
 export interface Quantiles {
   readonly count: number;
@@ -85,11 +88,12 @@ export async function measure(
   round: number,
 ): Promise<Measurement> {
   const dir = `${h.dir}/${round}-${scenario.name}-${contestant.name}`;
+  const engines = h.engines.slice(0, contestant.engines ?? ENGINES);
   const port = await freePort();
   const sparePort = await freePort();
-  const proxy = contestant.start({ engines: h.engines, port, sparePort, core: h.proxyCore, dir });
+  const proxy = contestant.start({ engines, port, sparePort, core: h.proxyCore, dir });
   const common = contestant.loadFlags ?? [];
-  const targets = proxy ? [`127.0.0.1:${port}`] : h.engines;
+  const targets = proxy ? [`127.0.0.1:${port}`] : engines;
   try {
     if (proxy) await untilItServes(targets[0]!, proxy);
     if (proxy && scenario.streams > 0) {
@@ -138,7 +142,7 @@ export async function measure(
 }
 
 /** Asks for a chat until one is answered: a router may listen before it knows its backends. */
-export async function untilItServes(target: string, proxy: Program): Promise<void> {
+export async function untilItServes(target: string, proxy: Program, model = 'bench-model'): Promise<void> {
   let ended: string | undefined;
   proxy.ended.then((how) => {
     ended = how;
@@ -150,7 +154,7 @@ export async function untilItServes(target: string, proxy: Program): Promise<voi
       const response = await fetch(`http://${target}/v1/chat/completions`, {
         method: 'POST',
         headers: { 'content-type': 'application/json' },
-        body: '{"model":"bench-model","messages":[{"role":"user","content":"ready?"}],"max_tokens":1}',
+        body: JSON.stringify({ model, messages: [{ role: 'user', content: 'ready?' }], max_tokens: 1 }),
         signal: AbortSignal.timeout(2000),
       });
       last = `${response.status} ${await response.text()}`;

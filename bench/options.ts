@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { type ContestantName, contestantNames } from './contestants/contestant.ts';
+import { type ContestantName, contestantNames, routingNames } from './contestants/contestant.ts';
 import { type ScenarioName, scenarios } from './scenarios.ts';
 
 export interface Options {
@@ -29,8 +29,9 @@ export const usage = `npm run bench -- [options]
     .join('\n                      ')}
   --only NAMES        of ${contestantNames.join(', ')} (direct,nginx,ours)
   --peers             adds ${peers().join(' and ')}, installed from PyPI into node_modules/.cache
+  --routing           ${routingNames.slice(0, 2).join(', ')} and so on instead: what choosing costs; scenarios a and b
   --config FILE       the router's config (bench/router.yaml)
-  --profile           one round of ours under --cpu-prof; prints where the time goes; its figures do not count
+  --profile           one round of ours (or of --only) under --cpu-prof; prints where the time goes; its figures do not count
   --proxy-core N      CPU core of the proxy (1)
   --load-core N       CPU core of engines, load and driver (0)
   --gate              exit code 1 when a bar is missed
@@ -49,9 +50,10 @@ export function readOptions(argv: readonly string[]): Options {
       rounds: { type: 'string', default: '3' },
       seconds: { type: 'string', default: '8' },
       warmup: { type: 'string', default: '2' },
-      scenario: { type: 'string', default: 'a,b,c,d' },
+      scenario: { type: 'string' },
       only: { type: 'string' },
       peers: { type: 'boolean', default: false },
+      routing: { type: 'boolean', default: false },
       config: { type: 'string', default: 'bench/router.yaml' },
       profile: { type: 'boolean', default: false },
       'proxy-core': { type: 'string', default: '1' },
@@ -62,14 +64,20 @@ export function readOptions(argv: readonly string[]): Options {
   });
   let contestants: ContestantName[] = values.only
     ? oneOf(values.only, contestantNames, '--only')
-    : ['direct', 'nginx', 'ours'];
+    : values.routing
+      ? [...routingNames]
+      : ['direct', 'nginx', 'ours'];
   if (values.peers) contestants = [...new Set([...contestants, ...peers()])];
-  if (values.profile) contestants = ['ours'];
+  if (values.profile && !values.only) contestants = ['ours'];
   return {
     rounds: values.profile ? 1 : number(values.rounds, '--rounds', 1),
     seconds: number(values.seconds, '--seconds', 0.1),
     warmup: number(values.warmup, '--warmup', 0),
-    scenarios: oneOf(values.scenario, Object.keys(scenarios) as ScenarioName[], '--scenario'),
+    scenarios: oneOf(
+      values.scenario ?? (values.routing ? 'a,b' : 'a,b,c,d'),
+      Object.keys(scenarios) as ScenarioName[],
+      '--scenario',
+    ),
     contestants,
     proxyCore: number(values['proxy-core'], '--proxy-core', 0),
     loadCore: number(values['load-core'], '--load-core', 0),

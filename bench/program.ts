@@ -34,7 +34,8 @@ function guard(): void {
 
 export interface StartOptions {
   readonly name: string;
-  readonly core: number;
+  /** Absent: any. */
+  readonly core?: number | undefined;
   readonly command: readonly string[];
   /** Folder for NAME.log, which gets stdout (unless `lines`) and stderr. */
   readonly dir: string;
@@ -42,13 +43,14 @@ export interface StartOptions {
   readonly lines?: boolean;
 }
 
-/** Starts a program on one core. It does not wait until the program is ready. */
+/** Starts a program, on one core if it is to. It does not wait until the program is ready. */
 export function start({ name, core, command, dir, env, lines }: StartOptions): Program {
   guard();
   mkdirSync(dir, { recursive: true });
-  const file = join(dir, `${name}.log`);
-  const log = openSync(file, 'w');
-  const child = spawn('taskset', ['-c', `${core}`, ...command], {
+  const logFile = join(dir, `${name}.log`);
+  const log = openSync(logFile, 'w');
+  const [file = '', ...args] = core === undefined ? command : ['taskset', '-c', `${core}`, ...command];
+  const child = spawn(file, args, {
     stdio: ['ignore', lines ? 'pipe' : log, log],
     env: { ...process.env, ...env },
   });
@@ -70,7 +72,7 @@ export function start({ name, core, command, dir, env, lines }: StartOptions): P
       await ended;
       clearTimeout(timer);
     },
-    tail: () => readFileSync(file, 'utf8').slice(-2000),
+    tail: () => readFileSync(logFile, 'utf8').slice(-2000),
   };
 }
 

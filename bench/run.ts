@@ -5,21 +5,20 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { dirname, join } from 'node:path';
-import { judge } from './bars.ts';
+import { judge, judgeRouting } from './bars.ts';
 import { buildLoadPrograms, cacheDir } from './build.ts';
-import { type Contestant, type ContestantName, direct } from './contestants/contestant.ts';
+import { type Contestant, type ContestantName, direct, routingNames } from './contestants/contestant.ts';
 import { nginx } from './contestants/nginx.ts';
 import { ours } from './contestants/ours.ts';
 import { rustRouter, sglangRouter } from './contestants/python-peers.ts';
+import { routing } from './contestants/routing.ts';
 import { takeLock } from './lock.ts';
-import { type Harness, type Measurement, measure, startEngines } from './measure.ts';
+import { ENGINES, type Harness, type Measurement, measure, startEngines } from './measure.ts';
 import { type Options, readOptions, usage } from './options.ts';
 import { readProfile, selfTimes } from './profile.ts';
 import { runOnce, which } from './program.ts';
 import { report } from './report.ts';
 import { scenarios } from './scenarios.ts';
-
-const engineCount = 4;
 
 async function main(): Promise<number> {
   if (process.argv.includes('--help')) {
@@ -46,7 +45,8 @@ async function main(): Promise<number> {
   const dir = join(cacheDir, 'run');
   rmSync(dir, { recursive: true, force: true });
   const { loadCore, proxyCore, warmup, seconds } = options;
-  const engines = await startEngines(programs.engine, engineCount, loadCore, dir);
+  const most = Math.max(...contestants.map((one) => one.engines ?? ENGINES));
+  const engines = await startEngines(programs.engine, most, loadCore, dir);
   const harness: Harness = {
     loadProgram: programs.load,
     engines: engines.addresses,
@@ -60,7 +60,10 @@ async function main(): Promise<number> {
   await engines.program.stop();
 
   if (options.profile) return failures.length > 0 ? 1 : printProfiles(dir, all);
-  const verdicts = options.contestants.includes('ours') ? judge(all) : [];
+  const verdicts = [
+    ...(options.contestants.includes('ours') ? judge(all) : []),
+    ...(routingNames.some((name) => options.contestants.includes(name)) ? judgeRouting(all) : []),
+  ];
   process.stdout.write(`\n${header(contestants, options)}\n\n${report(all, verdicts)}`);
   mkdirSync(dirname(options.out), { recursive: true });
   writeFileSync(options.out, `${JSON.stringify({ options, verdicts, measurements: all }, null, 2)}\n`);
@@ -74,13 +77,15 @@ async function main(): Promise<number> {
 
 function contestant(name: ContestantName, options: Options): Contestant {
   const flags = options.profile ? ['--cpu-prof', '--cpu-prof-dir=DIR'] : [];
+  const ourself = routingNames.find((one) => one === name);
+  if (ourself) return routing(ourself, flags);
   return {
     direct,
     nginx,
     ours: ours(options.config, flags),
     'rust-router': rustRouter,
     'sglang-router': sglangRouter,
-  }[name];
+  }[name as Exclude<ContestantName, (typeof routingNames)[number]>];
 }
 
 /** A B C A B C …: neighbours in time are what is compared, since the machine's speed drifts. */
@@ -120,11 +125,11 @@ function header(contestants: readonly Contestant[], { rounds: count, seconds, pr
 
 function printProfiles(dir: string, all: readonly Measurement[]): number {
   let found = 0;
-  for (const { scenario, round, window } of all) {
-    const profile = readProfile(join(dir, `${round}-${scenario}-ours`, 'profile'));
+  for (const { contestant: name, scenario, round, window } of all) {
+    const profile = readProfile(join(dir, `${round}-${scenario}-${name}`, 'profile'));
     if (!profile) continue;
     found++;
-    process.stdout.write(`\n(${scenario}) ${scenarios[scenario].title}: self time in the measured window\n`);
+    process.stdout.write(`\n${name} (${scenario}) ${scenarios[scenario].title}: self time in the measured window\n`);
     for (const { name, share } of selfTimes(profile, window).slice(0, 40)) {
       process.stdout.write(`${(share * 100).toFixed(1).padStart(6)} %  ${name}\n`);
     }

@@ -1,6 +1,8 @@
 import type { Program } from '../program.ts';
 
-export const contestantNames = ['direct', 'nginx', 'ours', 'rust-router', 'sglang-router'] as const;
+/** Ours once more, told apart by algorithm and number of backends; see `routing.ts`. */
+export const routingNames = ['round-robin-8', 'prefix-aware-8', 'round-robin-1000', 'prefix-aware-1000'] as const;
+export const contestantNames = ['direct', 'nginx', 'ours', 'rust-router', 'sglang-router', ...routingNames] as const;
 export type ContestantName = (typeof contestantNames)[number];
 
 /** What a contestant gets to start with. */
@@ -11,7 +13,8 @@ export interface Place {
   readonly port: number;
   /** For a metrics listener that cannot be switched off. */
   readonly sparePort: number;
-  readonly core: number;
+  /** Absent: any. */
+  readonly core?: number | undefined;
   /** Folder of its own for logs and temporary files. */
   readonly dir: string;
 }
@@ -20,6 +23,8 @@ export interface Place {
 export interface Contestant {
   readonly name: ContestantName;
   readonly about: string;
+  /** How many engines stand behind it; 4 unless told otherwise. */
+  readonly engines?: number;
   /** Flags that the load generator needs with it. */
   readonly loadFlags?: readonly string[];
   /** Throws an error with a message for the user when it cannot run here. Called once, before anything is started. */

@@ -105,3 +105,24 @@ test('tokens are a quarter of the bytes until usage teaches better; media teach 
   assert.ok(Math.abs(tokens.tokensPerByte(1000) - 1 / 3) < 0.01);
   assert.ok(tokens.tokensPerByte(10_000_000) * 10_000_000 <= 131_072, 'an image is not a million tokens');
 });
+
+test('of an engine that tells nothing a block is believed in the less the longer ago it was used', () => {
+  const age = fresh();
+  const stamp = age.advance(0, 1000);
+  assert.equal(age.belief(0, stamp), 1);
+  age.advance(0, 400_000);
+  assert.ok(Math.abs(age.belief(0, stamp) - 0.5) < 0.01);
+  age.advance(0, 3_600_000);
+  assert.ok(age.belief(0, stamp) < 0.02);
+});
+
+test('what an engine tells of itself takes the place of guesses', () => {
+  const age = fresh();
+  const reported = age.advance(0, 1000);
+  age.found(0, reported, 0);
+  const bounded = age.advance(1, 1000);
+  age.bound(1, 10_000_000);
+  for (const slot of [0, 1]) age.advance(slot, 4_000_000);
+  assert.equal(age.belief(0, reported), 1);
+  assert.equal(age.belief(1, bounded), 1);
+});

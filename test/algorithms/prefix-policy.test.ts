@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { choose, Field, WEIGHTS } from '../../src/algorithms/prefix-aware/policy.ts';
+import { CandidateSet, choose, Field, WEIGHTS } from '../../src/algorithms/prefix-aware/policy.ts';
 import { type FakeCandidate, fleet } from './fleet.ts';
 
 interface Given {
@@ -20,7 +20,7 @@ function chosen(candidates: readonly FakeCandidate[], { depth, miss, share = 0, 
     field.miss[at] = miss?.[at] ?? 1000;
   }
   const situation = { deepest: Math.max(0, ...(depth ?? [])), share, meanMiss: 1000 };
-  return choose(candidates, field, situation, { ...WEIGHTS, load });
+  return choose(new CandidateSet(candidates, () => 0), field, situation, { ...WEIGHTS, load });
 }
 
 function waiting(candidates: readonly FakeCandidate[], tokens: readonly number[]): void {

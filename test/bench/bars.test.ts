@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { judge } from '../../bench/bars.ts';
+import { judge, judgeRouting } from '../../bench/bars.ts';
 import { cpuRatio, median, spread } from '../../bench/statistics.ts';
 import { measurement } from './measurement.ts';
 
@@ -52,4 +52,23 @@ test('bars: stretch, pass, FAIL and not measured', () => {
     ],
   );
   assert.ok(judge([]).every((v) => v.result === 'not measured'));
+});
+
+test('bars of what choosing costs', () => {
+  const verdicts = judgeRouting([
+    measurement('round-robin-8', 'a', 1, 60),
+    measurement('prefix-aware-8', 'a', 1, 66),
+    measurement('prefix-aware-1000', 'a', 1, 150),
+    measurement('round-robin-8', 'b', 1, 200),
+    measurement('prefix-aware-8', 'b', 1, 320),
+  ]);
+  assert.deepEqual(
+    verdicts.map(({ value, result }) => [value, result]),
+    [
+      ['1.10', 'pass'],
+      ['1.60', 'FAIL'],
+      ['2.27', 'FAIL'],
+      ['–', 'not measured'],
+    ],
+  );
 });

@@ -18,6 +18,13 @@ test('what may be chosen', () => {
   assert.deepEqual(readOptions(['--profile', '--rounds', '5']).contestants, ['ours']);
 });
 
+test('what choosing costs', () => {
+  const options = readOptions(['--routing']);
+  assert.deepEqual(options.scenarios, ['a', 'b']);
+  assert.equal(options.contestants.length, 4);
+  assert.deepEqual(readOptions(['--profile', '--only', 'prefix-aware-8']).contestants, ['prefix-aware-8']);
+});
+
 test('mistakes are named', () => {
   assert.throws(() => readOptions(['--scenario', 'e']), /--scenario: unknown "e"; known are a, b, c, d/);
   assert.throws(() => readOptions(['--only', 'apache']), /unknown "apache"/);
@@ -26,7 +33,19 @@ test('mistakes are named', () => {
 });
 
 test('the usage names every option', () => {
-  for (const name of ['rounds', 'seconds', 'warmup', 'scenario', 'only', 'peers', 'config', 'profile', 'gate', 'out']) {
+  for (const name of [
+    'rounds',
+    'seconds',
+    'warmup',
+    'scenario',
+    'only',
+    'peers',
+    'routing',
+    'config',
+    'profile',
+    'gate',
+    'out',
+  ]) {
     assert.ok(usage.includes(`--${name}`), name);
   }
 });

@@ -2,7 +2,7 @@
 export const NO_SLOT = 0xffff;
 
 /** Bytes kept per slot, for the index's cap. */
-export const SLOT_BYTES = 8 + 4 + 4 + 1;
+export const SLOT_BYTES = 8 + 4 + 4 + 4 + 1;
 
 /**
  * Small numbers for backends, so that index entries name one in two bytes, and the arrays that go by them. A removed
@@ -14,9 +14,10 @@ export class BackendSlots {
   readonly alive: Uint8Array;
   /** Requests it got lately, in the index's growing unit. */
   readonly traffic: Float64Array;
-  /** The last match that found the slot, and how many blocks of the prompt it was found to hold. */
+  /** The last match that found the slot, how many blocks of the prompt it was found to hold, and the stamp of the last. */
   readonly marked: Uint32Array;
   readonly depth: Uint32Array;
+  readonly stamp: Uint32Array;
   readonly #slots = new Map<string, number>();
   #used = 0;
   readonly #free: number[] = [];
@@ -28,6 +29,7 @@ export class BackendSlots {
     this.traffic = new Float64Array(this.capacity);
     this.marked = new Uint32Array(this.capacity);
     this.depth = new Uint32Array(this.capacity);
+    this.stamp = new Uint32Array(this.capacity);
   }
 
   /** Backends that exist. */

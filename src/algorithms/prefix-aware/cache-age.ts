@@ -4,6 +4,13 @@ const UNIT = 16;
 const UNKNOWN = 0xffffffff;
 /** How far one surprise moves `reach`: its evidence is noisy, for running requests take memory from the cache. */
 const LEARN = 0.1;
+/**
+ * Of an engine that tells nothing: after so many computed tokens a block is believed in by half. Caches hold some 100,000 to
+ * some million tokens. A belief that fades is near the best for all of them (1.04, 1.04 and 1.08 × the TTFT p90 of knowing a
+ * cache of 200,000, 430,000 and 800,000 tokens, in the worst of the traces' cells), a limit is good only where it is right:
+ * 200,000 assumed of 800,000 makes 10 ×. Believing for ever made 1.27, 1.38 and 1.18.
+ */
+const HALF_BELIEF = 400_000 / UNIT;
 
 export const AGE_BYTES = 4 + 4 + 4 + 4 + 1;
 
@@ -57,6 +64,16 @@ export class CacheAge {
 
   isFresh(slot: number, stamp: number): boolean {
     return (this.#clock[slot]! - stamp) >>> 0 <= this.#fresh[slot]!;
+  }
+
+  /**
+   * How likely a fresh block with that stamp is to be there, 0..1. Of engines that tell what they hold what is fresh is
+   * taken for certain.
+   */
+  belief(slot: number, stamp: number): number {
+    if (this.#reports[slot] === 1 || this.#reach[slot] !== UNKNOWN) return 1;
+    const halves = this.age(slot, stamp) / HALF_BELIEF;
+    return 1 / (1 + halves * halves);
   }
 
   /** The engine says how many tokens its cache has room for: a first bound, before anything was seen to be gone. */

@@ -1,7 +1,7 @@
 import type { Algorithm, AlgorithmEvent, Candidate, Opinion, PickRequest } from '../algorithm.ts';
 import { NO_SLOT } from './backend-slots.ts';
 import { BLOCK_ENDS } from './blocks.ts';
-import { choose, Field, type PolicyWeights, WEIGHTS } from './policy.ts';
+import { CandidateSet, choose, Field, type PolicyWeights, WEIGHTS } from './policy.ts';
 import type { PrefixIndex } from './prefix-index.ts';
 
 /** A cache hit comes in whole blocks of the engine, and bytes tell tokens only roughly. */
@@ -35,7 +35,7 @@ export class PrefixAware implements Algorithm {
   readonly #weights: PolicyWeights;
   readonly #field = new Field();
   readonly #placements = new WeakMap<PickRequest, Placement>();
-  #slots = new WeakMap<readonly Candidate[], Uint16Array>();
+  #sets = new WeakMap<readonly Candidate[], CandidateSet>();
 
   constructor(index: PrefixIndex, otherwise: Algorithm, weights: PolicyWeights = WEIGHTS) {
     this.#index = index;
@@ -80,7 +80,7 @@ export class PrefixAware implements Algorithm {
   observe(event: AlgorithmEvent): void {
     if (event.type === 'removed') {
       this.#index.removeBackend(event.id);
-      this.#slots = new WeakMap();
+      this.#sets = new WeakMap();
       this.#otherwise.observe?.(event);
       return;
     }
@@ -109,7 +109,8 @@ export class PrefixAware implements Algorithm {
 
   #choose(candidates: readonly Candidate[]): number {
     const index = this.#index;
-    const slots = this.#slotsOf(candidates);
+    const set = this.#setOf(candidates);
+    const { slots } = set;
     this.#field.reserve(candidates.length);
     const { miss, depth } = this.#field;
     const { bytes } = index.blocks;
@@ -119,12 +120,13 @@ export class PrefixAware implements Algorithm {
     for (let at = 0; at < candidates.length; at++) {
       const held = index.depthOf(slots[at]!);
       depth[at] = held;
-      miss[at] = (bytes - BLOCK_ENDS[held]!) * tokensPerByte;
+      const there = held === 0 ? 0 : index.beliefIn(slots[at]!) * BLOCK_ENDS[held]!;
+      miss[at] = (bytes - there) * tokensPerByte;
       if (held > deepest) deepest = held;
       traffic += index.traffic(slots[at]!);
     }
     const share = deepest === 0 ? 0 : Math.min(1, index.demand(deepest) / traffic);
-    return choose(candidates, this.#field, { deepest, share, meanMiss: index.tokens.meanMiss }, this.#weights);
+    return choose(set, this.#field, { deepest, share, meanMiss: index.tokens.meanMiss }, this.#weights);
   }
 
   #dispatched(request: PickRequest, placement: Placement): void {
@@ -169,12 +171,12 @@ export class PrefixAware implements Algorithm {
     index.withdraw(placement.depth, slot, placement.stamp);
   }
 
-  #slotsOf(candidates: readonly Candidate[]): Uint16Array {
-    let slots = this.#slots.get(candidates);
-    if (slots === undefined) {
-      slots = Uint16Array.from(candidates, ({ id }) => this.#index.open(id));
-      this.#slots.set(candidates, slots);
+  #setOf(candidates: readonly Candidate[]): CandidateSet {
+    let set = this.#sets.get(candidates);
+    if (set === undefined) {
+      set = new CandidateSet(candidates, (id) => this.#index.open(id));
+      this.#sets.set(candidates, set);
     }
-    return slots;
+    return set;
   }
 }

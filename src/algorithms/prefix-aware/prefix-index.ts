@@ -1,7 +1,8 @@
 import { BackendSlots, NO_SLOT, SLOT_BYTES } from './backend-slots.ts';
 import { MAX_BLOCKS, PromptBlocks } from './blocks.ts';
 import { AGE_BYTES, CacheAge } from './cache-age.ts';
-import { CHUNK_BYTES, HOLDER_BYTES, Holders } from './holders.ts';
+import { CHUNK_BYTES } from './holder-chunks.ts';
+import { HOLDER_BYTES, Holders } from './holders.ts';
 import { TokenEstimate } from './token-estimate.ts';
 
 const NONE = -1;
@@ -115,7 +116,7 @@ export class PrefixIndex {
     this.matchedFor = owner;
     this.#round = (this.#round + 1) >>> 0 || 1;
     const round = this.#round;
-    const { marked, depth } = this.#slots;
+    const { marked, depth, stamp: stamps } = this.#slots;
     let left = this.#slots.live;
     // From the deepest: the first find is a backend's longest match.
     for (let at = matched; at > 0 && left > 0; at--) {
@@ -123,6 +124,7 @@ export class PrefixIndex {
         if (marked[slot] !== round && this.age.isFresh(slot, stamp)) {
           marked[slot] = round;
           depth[slot] = at;
+          stamps[slot] = stamp;
           left--;
         }
         return left === 0;
@@ -133,6 +135,11 @@ export class PrefixIndex {
   /** Blocks of the last match that the backend is believed to hold. */
   depthOf(slot: number): number {
     return slot !== NO_SLOT && this.#slots.marked[slot] === this.#round ? this.#slots.depth[slot]! : 0;
+  }
+
+  /** How likely the backend is to hold them still, 0..1; only asked where `depthOf` found some. */
+  beliefIn(slot: number): number {
+    return this.age.belief(slot, this.#slots.stamp[slot]!);
   }
 
   /** Blocks of the last match that the backend ever held, fresh or not, with the stamp of the last one's use. */

@@ -23,7 +23,8 @@ interface Draw {
   readonly user: number;
 }
 
-interface Shape {
+/** What a synthetic workload is made of. */
+export interface Shape {
   readonly name: string;
   readonly description: string;
   readonly rate: number;
@@ -88,7 +89,7 @@ const SHAPES: readonly Shape[] = [
 
 export const WORKLOADS: readonly Workload[] = SHAPES.map(synthetic);
 
-function synthetic(shape: Shape): Workload {
+export function synthetic(shape: Shape): Workload {
   return {
     name: shape.name,
     description: shape.description,
