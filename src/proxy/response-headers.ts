@@ -33,8 +33,11 @@ export function relayedHeaders(rawHeaders: readonly string[], requestId: string)
     const lower = name.toLowerCase();
     if (DROPPED.has(lower)) continue;
     const value = rawHeaders[index + 1]!;
-    if (lower === 'content-type') contentType = value;
-    else if (lower === 'date') {
+    if (lower === 'content-type') {
+      // Of two the client could take either; which of them the events were read by must be the one it gets.
+      if (contentType !== '') continue;
+      contentType = value;
+    } else if (lower === 'date') {
       if (hasDate) continue;
       hasDate = true;
     }

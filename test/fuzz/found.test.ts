@@ -74,3 +74,15 @@ test('to an HTTP/1.0 client a broken answer does not look like a whole one', asy
   const { end } = await all(POST.replace('HTTP/1.1', 'HTTP/1.0'));
   assert.equal(end, 'rst');
 });
+
+test('an answer with two content types goes on with the one that it was read by', async () => {
+  const types = 'content-type: application/json\r\ncontent-type: text/html\r\n';
+  says(`HTTP/1.1 200 OK\r\n${types}content-length: 2\r\nconnection: close\r\n\r\n{}`, 'fin');
+  const client = await RawClient.open(router.url);
+  client.send(POST);
+  const { rawHeaders } = await client.response('POST');
+  client.destroy();
+  const names = rawHeaders.filter((_, index) => index % 2 === 0).map((name) => name.toLowerCase());
+  assert.equal(names.filter((name) => name === 'content-type').length, 1);
+  assert.equal(rawHeaders[names.indexOf('content-type') * 2 + 1], 'application/json');
+});
