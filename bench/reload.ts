@@ -10,6 +10,7 @@ import { buildLoadPrograms, cacheDir } from './build.ts';
 import { ours } from './contestants/ours.ts';
 import { takeLock } from './lock.ts';
 import { type Harness, type LoadResult, load, startEngines, untilItServes } from './measure.ts';
+import { readBusy, readUsage } from './proc.ts';
 import { freePort, runOnce } from './program.ts';
 import { changedConfig } from './reload-configs.ts';
 
@@ -31,6 +32,10 @@ interface Window {
   readonly streams: LoadResult;
   readonly applied: number;
   readonly rejected: number;
+  /** Share of its core that the router used. */
+  readonly busy: number;
+  /** Share of the two cores that other programs used: above a tenth, latencies say little. */
+  readonly others: number;
 }
 
 const NUMBERS = {
@@ -87,19 +92,23 @@ async function main(): Promise<number> {
     const still: Window[] = [];
     const reloading: Window[] = [];
     for (let round = 0; round < settings.rounds; round++) {
-      still.push(await measureWindow(harness, settings, target, `${round}-still`));
+      still.push(await measureWindow(harness, settings, router.pid, target, `${round}-still`));
       let change = 0;
       const write = () => {
         writeFileSync(`${config}.new`, changedConfig(++change, engines.addresses, port));
         renameSync(`${config}.new`, config);
       };
       const timer = setInterval(write, settings.every);
-      reloading.push(await measureWindow(harness, settings, target, `${round}-reloading`));
+      reloading.push(await measureWindow(harness, settings, router.pid, target, `${round}-reloading`));
       clearInterval(timer);
       // The next window begins with the config that all windows without reloads have.
       writeFileSync(config, changedConfig(0, engines.addresses, port));
       await sleep(2_000);
-      process.stderr.write(`round ${round + 1} of ${settings.rounds}\n`);
+      const told = [still, reloading].map((windows) => {
+        const { requests, others } = windows.at(-1)!;
+        return `p99 ${requests.latencyMs.p99.toFixed(2)} ms (others ${(others * 100).toFixed(0)} %)`;
+      });
+      process.stderr.write(`round ${round + 1} of ${settings.rounds}: ${told[0]}, with reloads ${told[1]}\n`);
     }
     return judge(still, reloading) || !process.argv.includes('--gate') ? 0 : 1;
   } finally {
@@ -121,17 +130,41 @@ function readSettings(): Settings | undefined {
   }
 }
 
-async function measureWindow(harness: Harness, settings: Settings, target: string, name: string): Promise<Window> {
+async function measureWindow(
+  harness: Harness,
+  settings: Settings,
+  router: number,
+  target: string,
+  name: string,
+): Promise<Window> {
   const before = await reloads(target);
   const common = ['-warmup', `${harness.warmup}s`, '-window', `${harness.seconds}s`];
+  const cores = [harness.proxyCore, harness.loadCore];
+  const look = () => ({
+    router: readUsage(router).cpuUs,
+    all: readUsage(process.pid).cpuUs,
+    busy: readBusy(cores),
+  });
+  const looks: ReturnType<typeof look>[] = [];
   const put = (kind: string, flags: readonly string[]) =>
-    load(harness, join(harness.dir, name, kind), [target], [...common, ...flags], () => {});
+    load(harness, join(harness.dir, name, kind), [target], [...common, ...flags], () => {
+      if (kind === 'requests') looks.push(look());
+    });
   const [requests, streams] = await Promise.all([
     put('requests', ['-arrivals', `${settings.arrivals}`]),
     put('streams', ['-streams', `${settings.streams}`, '-rate', `${settings.rate}`, '-chunks', '200']),
   ]);
   const after = await reloads(target);
-  return { requests, streams, applied: after.applied - before.applied, rejected: after.rejected - before.rejected };
+  const [begin, end] = looks as [(typeof looks)[0], (typeof looks)[0]];
+  const core = requests.seconds * 1e6;
+  return {
+    requests,
+    streams,
+    applied: after.applied - before.applied,
+    rejected: after.rejected - before.rejected,
+    busy: (end.router - begin.router) / core,
+    others: Math.max(0, end.busy - begin.busy - (end.all - begin.all)) / (core * new Set(cores).size),
+  };
 }
 
 async function reloads(target: string): Promise<{ applied: number; rejected: number }> {
@@ -141,15 +174,23 @@ async function reloads(target: string): Promise<{ applied: number; rejected: num
   return { applied: count('applied'), rejected: count('rejected') };
 }
 
-/** Prints the table; whether every bar is met. */
+/** Prints the table, figures of windows as minimum, median and maximum; whether every bar is met. */
 function judge(still: readonly Window[], reloading: readonly Window[]): boolean {
   const sum = (windows: readonly Window[], of: (window: Window) => number) =>
     windows.reduce((total, window) => total + of(window), 0);
+  const sorted = (windows: readonly Window[], of: (window: Window) => number) => windows.map(of).sort((a, b) => a - b);
   const median = (windows: readonly Window[], of: (window: Window) => number) =>
-    windows.map(of).sort((a, b) => a - b)[Math.floor(windows.length / 2)]!;
+    sorted(windows, of)[Math.floor(windows.length / 2)]!;
   const failures = (window: Window) => window.requests.errors + window.requests.unanswered + window.streams.errors;
-  const row = (name: string, of: (windows: readonly Window[]) => number, digits = 0) =>
-    process.stdout.write(`| ${name} | ${of(still).toFixed(digits)} | ${of(reloading).toFixed(digits)} |\n`);
+  const row = (name: string, of: (windows: readonly Window[]) => number) =>
+    process.stdout.write(`| ${name} | ${of(still).toFixed(0)} | ${of(reloading).toFixed(0)} |\n`);
+  const spread = (name: string, of: (window: Window) => number, digits: number) => {
+    const cells = [still, reloading].map((windows) => {
+      const values = sorted(windows, of);
+      return [values[0]!, median(windows, of), values.at(-1)!].map((value) => value.toFixed(digits)).join(' / ');
+    });
+    process.stdout.write(`| ${name} | ${cells.join(' | ')} |\n`);
+  };
   process.stdout.write('| | without | with reloads |\n|---|---|---|\n');
   row('reloads applied', (windows) => sum(windows, ({ applied }) => applied));
   row('reloads refused', (windows) => sum(windows, ({ rejected }) => rejected));
@@ -157,11 +198,13 @@ function judge(still: readonly Window[], reloading: readonly Window[]): boolean 
   row('streams, first bytes', (windows) => sum(windows, ({ streams }) => streams.ttftMs.count));
   row('chunks', (windows) => sum(windows, ({ streams }) => streams.chunks));
   row('failed or cut', (windows) => sum(windows, failures));
-  const p99 = (windows: readonly Window[]) => median(windows, ({ requests }) => requests.latencyMs.p99);
-  row('request p50, ms', (windows) => median(windows, ({ requests }) => requests.latencyMs.p50), 2);
-  row('request p99, ms', p99, 2);
-  row('chunk delay p99, ms', (windows) => median(windows, ({ streams }) => streams.chunkDelayMs.p99), 2);
-  const ratio = p99(reloading) / p99(still);
+  const p99 = ({ requests }: Window) => requests.latencyMs.p99;
+  spread('request p50, ms', ({ requests }) => requests.latencyMs.p50, 2);
+  spread('request p99, ms', p99, 2);
+  spread('chunk delay p99, ms', ({ streams }) => streams.chunkDelayMs.p99, 2);
+  spread('the router, % of its core', ({ busy }) => busy * 100, 1);
+  spread('other programs, % of both cores', ({ others }) => others * 100, 0);
+  const ratio = median(reloading, p99) / median(still, p99);
   const whole = sum([...still, ...reloading], failures) === 0;
   process.stdout.write(`\nnone failed or cut: ${whole ? 'pass' : 'FAIL'}\n`);
   process.stdout.write(`p99 with reloads ÷ without ≤ 1.10: ${ratio.toFixed(2)} ${ratio <= 1.1 ? 'pass' : 'FAIL'}\n`);

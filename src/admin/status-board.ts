@@ -31,6 +31,8 @@ export class StatusBoard {
   #members = new WeakMap<Route, readonly Backend[]>();
   #generation = -1;
   #nextKey = 0;
+  /** Unix ms at monotonic 0. */
+  #epoch = 0;
   #parts: Parts | undefined;
 
   constructor(deps: AdminDeps) {
@@ -44,7 +46,8 @@ export class StatusBoard {
     const listedAnew = generation !== this.#generation;
     if (listedAnew) this.#members = new WeakMap();
     const configBefore = this.#parts?.config;
-    const epoch = Date.now() - this.#deps.now();
+    this.#epoch = Date.now() - this.#deps.now();
+    const epoch = this.#epoch;
     const changed = { info: [] as Row[], live: [] as Row[] };
     const keys = new Map<string, string>();
     const gone = new Map(this.#rows);
@@ -84,7 +87,7 @@ export class StatusBoard {
       row = { key: (this.#nextKey++).toString(36), info: '', live: '' };
       this.#rows.set(backend.id, row);
     }
-    const live = JSON.stringify(liveOf(backend, this.#deps, this.#deps.now()));
+    const live = JSON.stringify(liveOf(backend, this.#deps, this.#deps.now(), this.#epoch));
     if (live !== row.live) {
       row.live = live;
       changed.live.push(row);
@@ -110,6 +113,11 @@ export class StatusBoard {
     for (const { load } of registry.all()) inflight += load.inflight;
     let queued = 0;
     for (const { waiting } of facts.queues()) queued += waiting;
+    let [answered, failed] = [0, 0];
+    for (const { labels, value } of stats.answered.cells) {
+      answered += value;
+      if (labels.at(-1)!.startsWith('5')) failed += value;
+    }
     return {
       version: stats.version,
       host: hostname(),
@@ -119,6 +127,8 @@ export class StatusBoard {
       streaming: decoding,
       queued,
       qps: round(qps, 100),
+      answered,
+      failed,
       ttft: milliseconds(ttft?.p50),
       ttftP99: milliseconds(ttft?.p99),
       interToken: milliseconds(interToken),

@@ -26,6 +26,9 @@ export interface RouterStatus {
   readonly queued: number;
   /** Attempts a second, over `window`. */
   readonly qps: number;
+  /** Requests that clients have an answer to, and of these 5xx, since the start. */
+  readonly answered: number;
+  readonly failed: number;
   readonly ttft: number | null;
   readonly ttftP99: number | null;
   readonly interToken: number | null;
@@ -115,4 +118,8 @@ export type BackendLive = readonly [
   hitRate: number | null,
   running: number | null,
   waiting: number | null,
+  /** Why it is in that state, in words; empty where the state says it all. */
+  trouble: string,
+  /** Unix ms from which it may get a request again: breaker, or a 429 that asked for a pause; null when nothing is waited for. */
+  retryAt: number | null,
 ];

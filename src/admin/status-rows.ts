@@ -1,4 +1,5 @@
 import type { Backend } from '../backends/backend.ts';
+import { algorithmSettings } from '../config/algorithm-settings.ts';
 import { concealHeaders } from '../config/conceal.ts';
 import { place } from '../config/format.ts';
 import type { Route } from '../pipeline/route.ts';
@@ -26,7 +27,8 @@ export function infoOf(backend: Backend, epoch: number): BackendInfo {
   };
 }
 
-export function liveOf(backend: Backend, { stats, engine }: AdminDeps, now: number): BackendLive {
+/** `epoch`: Unix ms at monotonic 0. */
+export function liveOf(backend: Backend, { stats, engine }: AdminDeps, now: number, epoch: number): BackendLive {
   const { qps, ttft, interToken, decoding } = stats.requests.summary(backend.url, now);
   const figures = engine(backend.id);
   return [
@@ -42,7 +44,15 @@ export function liveOf(backend: Backend, { stats, engine }: AdminDeps, now: numb
     figures === undefined ? null : share(hitRate(figures)),
     figures?.running ?? null,
     figures?.waiting ?? null,
+    backend.trouble,
+    retryAt(backend, now, epoch),
   ];
+}
+
+/** To whole seconds: a clock that is slewed must not change every row. */
+function retryAt({ breaker, coolUntil }: Backend, now: number, epoch: number): number | null {
+  const at = Math.max(breaker.opensAt ?? 0, coolUntil);
+  return at > now ? Math.round((epoch + at) / 1000) * 1000 : null;
 }
 
 /** `key` of a URL; routes know the attempts by that. */
@@ -69,7 +79,7 @@ export function routeStatus(
       .filter((text) => text !== '')
       .join('; '),
     to: [backends.from.join(', '), ...Object.entries(backends.where).map(pair)].join('; '),
-    algorithm: algorithm.type,
+    algorithm: algorithmSettings(algorithm),
     fallback,
     inflight: stats.inflight.cell(name).value,
     queued,

@@ -49,6 +49,8 @@ export class Backend {
   /** Monotonic ms of the last byte of any answer. */
   lastByteAt = 0;
   #unhealthy = false;
+  /** What the last health check found wrong. */
+  #ailment = '';
   #healthyAt = Number.NEGATIVE_INFINITY;
   /** The engine sleeps: by its own word, or since it was put to sleep through this router. */
   asleep = false;
@@ -98,15 +100,25 @@ export class Backend {
     return this.#unhealthy;
   }
 
-  setHealthy(healthy: boolean, now: number): void {
+  /** `reason`: what is wrong, for people. */
+  setHealthy(healthy: boolean, now: number, reason = ''): void {
     if (healthy && this.#unhealthy) this.#healthyAt = now;
     this.#unhealthy = !healthy;
+    this.#ailment = healthy ? '' : reason;
   }
 
   /** How much of its usual share it should get at `now`, 0..1: less for a while after it was out. */
   share(now: number): number {
     const since = now - Math.max(this.#healthyAt, this.breaker.closedAt);
     return since >= SLOW_START ? 1 : FIRST_SHARE + (1 - FIRST_SHARE) * (since / SLOW_START);
+  }
+
+  /** Why it is in its state, where that is more than the word says; empty otherwise. */
+  get trouble(): string {
+    if (this.state === 'unhealthy') return this.#ailment;
+    if (this.state !== 'ejected') return '';
+    const { failures } = this.breaker;
+    return failures > 0 ? `${failures} failure${failures === 1 ? '' : 's'} in a row` : 'given up';
   }
 
   /** One word for people and metrics. */

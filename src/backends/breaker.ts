@@ -43,6 +43,16 @@ export class CircuitBreaker {
     return this.#probing ? 'probing' : 'open';
   }
 
+  /** Monotonic ms when the next request may probe; undefined while it is closed. */
+  get opensAt(): number | undefined {
+    return this.#openUntil === 0 ? undefined : this.#openUntil;
+  }
+
+  /** Failures in a row. */
+  get failures(): number {
+    return this.#failures;
+  }
+
   /** A request was sent there; true: it is the probe, to be handed back with its outcome. */
   dispatched(now: number): boolean {
     if (this.#openUntil === 0 || now < this.#openUntil || this.#probing) return false;

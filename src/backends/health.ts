@@ -1,4 +1,5 @@
 import type { HealthConfig } from '../config/config.ts';
+import { sameSettings } from '../config/settings-text.ts';
 import { checkHealth } from './reach.ts';
 
 /** One backend as the checks see it. */
@@ -105,5 +106,5 @@ export class HealthChecks {
 }
 
 function same(a: HealthTarget, b: HealthTarget): boolean {
-  return a.url === b.url && JSON.stringify(a.config) === JSON.stringify(b.config);
+  return a.url === b.url && sameSettings(a.config, b.config);
 }

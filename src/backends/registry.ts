@@ -25,6 +25,7 @@ export class BackendRegistry {
   readonly #backends = new Map<string, Backend>();
   readonly #bySource = new Map<string, ReadonlySet<string>>();
   readonly #draining = new Map<string, NodeJS.Timeout | undefined>();
+  #listedNow: readonly Backend[] | undefined;
   readonly #modelsSeen = new Set<string>();
   readonly #loads = new LoadTable(MAX_BACKENDS);
   /** Grows with every change of the set; caches of candidates compare it. */
@@ -36,11 +37,12 @@ export class BackendRegistry {
     this.#deps = deps;
   }
 
-  /** Every listed backend, sorted by URL. */
+  /** Every listed backend, sorted by URL; the same array until the set changes. */
   get backends(): readonly Backend[] {
-    return [...this.#backends.values()]
+    this.#listedNow ??= [...this.#backends.values()]
       .filter((backend) => !backend.removed)
       .sort((a, b) => (a.url < b.url ? -1 : a.url > b.url ? 1 : 0));
+    return this.#listedNow;
   }
 
   /** Removed ones that still have requests too, in no order. */
@@ -98,11 +100,13 @@ export class BackendRegistry {
       if (known !== undefined) this.#retire(known);
       const backend = new Backend(spec, this.#deps.createPool(spec.url), this.#loads.allocate(), this.#deps.now());
       this.#backends.set(spec.id, backend);
+      this.#listedNow = undefined;
       this.#deps.onAdded?.(backend);
       return;
     }
     clearTimeout(this.#draining.get(spec.id));
     this.#draining.delete(spec.id);
+    if (known.removed) this.#listedNow = undefined;
     known.removed = false;
     known.update(spec);
   }
@@ -111,6 +115,7 @@ export class BackendRegistry {
     const backend = this.#backends.get(id);
     if (backend === undefined || this.#listed(id)) return;
     backend.removed = true;
+    this.#listedNow = undefined;
     if (backend.load.inflight === 0 && !mayReturn(backend)) this.#retire(backend);
     else this.#draining.set(id, setTimeout(() => this.#expire(backend), this.drain).unref());
   }
@@ -131,6 +136,7 @@ export class BackendRegistry {
     this.#draining.delete(backend.id);
     if (this.#backends.get(backend.id) === backend) this.#backends.delete(backend.id);
     backend.removed = true;
+    this.#listedNow = undefined;
     backend.pool.close();
     this.#loads.free(backend.load);
     this.#deps.onRetired?.(backend);

@@ -36,10 +36,13 @@ export function parseArgv(argv: readonly string[]): Invocation | UsageError {
   const named = first !== '' && !first.startsWith('-');
   const command = named ? findCommand(first) : findCommand('serve')!;
   if (!command) {
-    const hint = didYouMean(
-      first,
-      COMMANDS.map(({ name }) => name),
-    );
+    // What people try first.
+    const hint = /\.(?:ya?ml|json)$|[/\\]/.test(first)
+      ? `to run it: vllm-router --config ${first}; to check it: vllm-router check ${first}`
+      : didYouMean(
+          first,
+          COMMANDS.map(({ name }) => name),
+        );
     return { message: usage(undefined, `there is no command '${first}'`, hint), exitCode: EXIT.usage };
   }
   const own = command.name === 'serve' ? EXIT.flags : EXIT.usage;

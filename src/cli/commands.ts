@@ -1,3 +1,4 @@
+import { SCHEMA } from '../config/schema.ts';
 import { FLAGS } from './flags.ts';
 import type { Option } from './options.ts';
 
@@ -10,6 +11,8 @@ export interface Command {
   readonly args?: string;
   /** Most positional arguments; none when absent. */
   readonly maxArgs?: number;
+  /** What a shell offers for the argument, where that is no file. */
+  readonly words?: () => readonly string[];
   /** It also takes every documented flag, which overlay the file. */
   readonly flags?: true;
   readonly options?: readonly Option[];
@@ -58,6 +61,11 @@ export const COMMANDS: readonly Command[] = [
     options: [
       { name: 'format', kind: 'text', choices: ['yaml', 'json'], default: 'yaml', help: 'how it is written' },
       { name: 'written', kind: 'switch', help: 'only what the file and the flags say, without defaults' },
+      {
+        name: 'origins',
+        kind: 'switch',
+        help: 'with --format json: { config, origins }, where origins has who said each value, by its path',
+      },
     ],
     details:
       'The output is a valid file: with flags alone and --written, this is the way from flags to a file. Secrets are not read.',
@@ -145,7 +153,8 @@ export const COMMANDS: readonly Command[] = [
       { name: 'force', kind: 'switch', help: 'replace the file' },
       { name: 'key-env', kind: 'text', value: 'NAME', help: 'environment variable with the API key of the servers' },
     ],
-    details: 'Asks each server for its models, and for the servers where no URL is given.',
+    details:
+      'Asks each server for its models, and for the servers where no URL is given. A /v1 at the end of a URL is left out.',
     examples: ['vllm-router init http://gpu1:8000 http://gpu2:8000'],
   },
   {
@@ -153,15 +162,28 @@ export const COMMANDS: readonly Command[] = [
     summary: 'print the JSON Schema, or explain one part of the file',
     args: '[PATH]',
     maxArgs: 1,
+    words: () => Object.keys(SCHEMA.properties!),
     options: [{ name: 'markdown', kind: 'switch', help: 'write the reference of every key as Markdown' }],
-    details: 'Without PATH, the schema itself for editors and other tools. With PATH, what may stand there.',
-    examples: ['vllm-router schema > router.schema.json', 'vllm-router schema routes[0].timeouts'],
+    details:
+      'Without PATH, the schema itself for editors and other tools. With PATH, what may stand there; names of maps and numbers of lists may be anything. A key alone tells where it stands.',
+    examples: [
+      'vllm-router schema > router.schema.json',
+      'vllm-router schema routes[0].timeouts',
+      'vllm-router schema firstByte',
+    ],
   },
   {
     name: 'demo',
     summary: 'run the router in front of three simulated engines',
     options: [
       { name: 'port', kind: 'int', value: 'PORT', default: '8001', help: 'port of the router' },
+      {
+        name: 'admin-port',
+        kind: 'int',
+        value: 'PORT',
+        default: '8002',
+        help: 'port of its status page; a free one where that is taken',
+      },
       {
         name: 'engine-port',
         kind: 'int',
@@ -233,6 +255,7 @@ export const COMMANDS: readonly Command[] = [
     summary: 'print a completion script for bash, zsh or fish',
     args: 'SHELL',
     maxArgs: 1,
+    words: () => ['bash', 'zsh', 'fish'],
     details: 'Made of the same tables as the parser, so it knows every command, option and choice of this version.',
     examples: [
       'source <(vllm-router completion bash)',
@@ -245,6 +268,7 @@ export const COMMANDS: readonly Command[] = [
     summary: 'explain the router or one command',
     args: '[COMMAND]',
     maxArgs: 1,
+    words: () => COMMANDS.map(({ name }) => name),
     options: [{ name: 'markdown', kind: 'switch', help: 'write the reference of every flag as Markdown' }],
     details: 'The same as --help.',
     examples: ['vllm-router help check'],

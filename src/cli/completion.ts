@@ -29,44 +29,35 @@ function choicesOf({ choices }: Option): string {
   return (choices ?? []).filter((choice) => choice !== '').join(' ');
 }
 
-/** Options with choices of every command, the same name once. */
-function withChoices(): Option[] {
-  const found = new Map<string, Option>();
-  for (const command of COMMANDS) {
-    for (const option of optionsOf(command))
-      if (option.choices) found.set(`${option.name} ${choicesOf(option)}`, option);
-  }
-  return [...found.values()];
+/** `case` arms for the values of a command's options. */
+function bashValues(command: Command): string {
+  return optionsOf(command)
+    .filter(({ choices }) => choices)
+    .map((option) => `--${option.name}) words='${choicesOf(option)}' ;;`)
+    .join(' ');
 }
 
 function bash(): string {
-  const byName = new Map<string, Set<string>>();
-  for (const option of withChoices()) {
-    const known = byName.get(option.name) ?? new Set<string>();
-    for (const choice of choicesOf(option).split(' ')) known.add(choice);
-    byName.set(option.name, known);
-  }
-  const values = [...byName].map(
-    ([name, set]) => `    --${name}) COMPREPLY=($(compgen -W '${[...set].join(' ')}' -- "$cur")); return ;;`,
-  );
-  const commands = COMMANDS.map((command) => `    ${command.name}) options='${names(optionsOf(command))}' ;;`);
+  const arms = COMMANDS.map((command) => {
+    const words = command.words ? ` words='${command.words().join(' ')}'` : '';
+    const values = bashValues(command);
+    const pattern = command === SERVE ? 'serve | -*' : command.name;
+    return `    ${pattern}) options='${names(optionsOf(command))}'${words}
+      ${values === '' ? ';;' : `case "$prev" in ${values} esac ;;`}`;
+  });
   return `# bash completion for vllm-router: source <(vllm-router completion bash)
 _vllm_router() {
-  local cur="\${COMP_WORDS[COMP_CWORD]}" prev="\${COMP_WORDS[COMP_CWORD-1]}" command="\${COMP_WORDS[1]}" options
+  local cur="\${COMP_WORDS[COMP_CWORD]}" prev="\${COMP_WORDS[COMP_CWORD-1]}" options words=
   COMPREPLY=()
-  case "$prev" in
-${values.join('\n')}
-  esac
   if [[ $COMP_CWORD -eq 1 && $cur != -* ]]; then
     COMPREPLY=($(compgen -W '${COMMANDS.map(({ name }) => name).join(' ')}' -- "$cur"))
     return
   fi
-  [[ $cur == -* ]] || return
-  case "$command" in
-${commands.join('\n')}
-    *) options='${names(optionsOf(SERVE))}' ;;
+  case "\${COMP_WORDS[1]}" in
+${arms.join('\n')}
   esac
-  COMPREPLY=($(compgen -W "$options" -- "$cur"))
+  [[ $cur == -* ]] && words=$options
+  COMPREPLY=($(compgen -W "$words" -- "$cur"))
 }
 complete -o default -F _vllm_router vllm-router
 `;
@@ -92,7 +83,8 @@ function zsh(): string {
       .join(' \\\n');
   const commands = COMMANDS.map(({ name, summary }) => `      ${quote(`${name}:${summary.replaceAll(':', '\\:')}`)}`);
   const cases = COMMANDS.map(
-    (command) => `    ${command.name})\n      _arguments \\\n${lines(command)} \\\n        '*:file:_files' ;;`,
+    (command) =>
+      `    ${command.name})\n      _arguments \\\n${lines(command)} \\\n        '*:${command.words ? `word:(${command.words().join(' ')})` : 'file:_files'}' ;;`,
   );
   return `#compdef vllm-router
 # zsh completion for vllm-router: vllm-router completion zsh > "\${fpath[1]}/_vllm-router"
@@ -127,6 +119,11 @@ function fish(): string {
     lines.push(`complete -c vllm-router -f -n ${none} -a ${name} -d ${quote(summary)}`);
   for (const command of COMMANDS) {
     const within = `__fish_seen_subcommand_from ${command.name}`;
+    // A word of another command is no command any more: `help check`.
+    if (command.words) {
+      const asked = quote(`test (count (commandline -opc)) -eq 2; and ${within}`);
+      lines.push(`complete -c vllm-router -f -n ${asked} -a ${quote(command.words().join(' '))}`);
+    }
     const conditions = command === SERVE ? [none, within] : [within];
     for (const condition of conditions) {
       for (const option of optionsOf(command)) {

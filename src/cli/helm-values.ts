@@ -88,6 +88,8 @@ function extraArguments(node: Node | undefined, { notes }: Settings, set: Set): 
     return;
   }
   for (const [flag, value] of parsed.values) {
+    // `noop` is its default, and what it does here.
+    if (flag === 'request-rewriter' && value === 'noop') continue;
     const { refused } = UNSUPPORTED[flag] ?? {};
     if (refused !== undefined) notes.push(`extraArgs --${flag}: ${refused}`);
     else set(flag, value, node.origin);

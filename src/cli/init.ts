@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { type FoundServer, firstFile } from '../config/first-file.ts';
 import { loadConfig } from '../config/load.ts';
@@ -19,20 +20,23 @@ export async function runInit({ args, options }: Invocation, io: Io): Promise<nu
   }
   const urls = new Set<string>();
   for (const text of named) {
-    const url = normaliseUrl(text.includes('://') ? text : `http://${text}`);
+    // As clients write it; here the path of each request comes after it.
+    const url = normaliseUrl(text.includes('://') ? text : `http://${text}`)?.replace(/\/v1$/, '');
     if (url === undefined) {
       io.err(`vllm-router init: '${text}' is no URL\n`);
       return EXIT.usage;
     }
     urls.add(url);
   }
+  const output = options.get('output') ?? 'router.yaml';
+  if (output !== '-' && !options.has('force') && existsSync(output)) return alreadyThere(output, io);
   const variable = options.get('key-env');
   const key = variable === undefined ? undefined : io.env[variable];
   const servers = await Promise.all([...urls].map((url) => look(url, key, io)));
   const text = firstFile(servers, variable);
   const { config, diagnostics } = loadConfig({ files: [{ name: 'router.yaml', text }], env: {} });
   if (!config) throw new Error(`the first file is not valid: ${diagnostics[0]?.message}`);
-  return write(text, options.get('output') ?? 'router.yaml', options.has('force'), io);
+  return write(text, output, options.has('force'), io);
 }
 
 async function look(url: string, key: string | undefined, io: Io): Promise<FoundServer> {
@@ -56,9 +60,15 @@ async function write(text: string, file: string, force: boolean, io: Io): Promis
     await writeFile(file, text, { flag: force ? 'w' : 'wx' });
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
-    io.err(`vllm-router init: ${code === 'EEXIST' ? `${file} is there already; --force replaces it` : message}\n`);
+    if (code === 'EEXIST') return alreadyThere(file, io);
+    io.err(`vllm-router init: ${message}\n`);
     return EXIT.failed;
   }
   io.err(`wrote ${file}; next: vllm-router --config ${file}\n`);
   return EXIT.ok;
+}
+
+function alreadyThere(file: string, io: Io): number {
+  io.err(`vllm-router init: ${file} is there already; --force replaces it\n`);
+  return EXIT.failed;
 }

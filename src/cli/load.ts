@@ -2,7 +2,7 @@ import { type Diagnostic, diagnose } from '../config/diagnostic.ts';
 import { type Loaded, loadConfig } from '../config/load.ts';
 import type { Overlay } from '../config/overlay.ts';
 import type { ConfigFile } from '../config/parse.ts';
-import { readConfig } from '../runtime/config-files.ts';
+import { NotText, readConfig } from '../runtime/config-files.ts';
 import type { Io } from './io.ts';
 
 export interface LoadedFrom {
@@ -27,9 +27,12 @@ export async function readFiles(path: string | undefined, io: Io): Promise<reado
   try {
     return (await readConfig(path)).files;
   } catch (error) {
+    if (error instanceof NotText)
+      return diagnose('file-unreadable', { from: 'flag', flag: error.file }, [], error.reason);
     const { code, message } = error as NodeJS.ErrnoException;
     const reason =
       code === 'ENOENT' ? 'there is no such file' : code === 'EACCES' ? 'no permission to read it' : message;
-    return diagnose('file-unreadable', { from: 'flag', flag: path }, [], reason);
+    const hint = code === 'ENOENT' ? 'vllm-router init URL… writes a first one' : undefined;
+    return diagnose('file-unreadable', { from: 'flag', flag: path }, [], reason, { hint });
   }
 }

@@ -37,7 +37,11 @@ const ROUTING_LINE: OverlayEntry = {
 /** The file says these; without one the original insists on them. */
 function required(values: ReadonlyMap<string, string>): void {
   for (const name of ['routing-logic', 'service-discovery']) {
-    if (!values.has(name)) throw new SettingError(name, `--${name} is required without --config`);
+    if (values.has(name)) continue;
+    throw new SettingError(
+      name,
+      `--${name} is required without --config (with a file: vllm-router --config router.yaml)`,
+    );
   }
 }
 

@@ -1,4 +1,5 @@
 import { formatDiagnostics } from '../config/format.ts';
+import { originsOf } from '../config/origins.ts';
 import { printYaml } from '../config/print-yaml.ts';
 import { toPlain } from '../config/tree.ts';
 import { EXIT, type Invocation } from './argv.ts';
@@ -13,6 +14,10 @@ export async function runPrint({ options, overlay, config, args, notices }: Invo
   io.err(formatDiagnostics(diagnostics, 'text', textStyle(io, files)));
   if (!loaded?.config) return EXIT.failed;
   const tree = options.has('written') ? loaded.written : loaded.tree;
-  io.out(options.get('format') === 'json' ? `${JSON.stringify(toPlain(tree), null, 2)}\n` : printYaml(tree));
+  if (options.get('format') !== 'json') io.out(printYaml(tree));
+  else {
+    const config = toPlain(tree);
+    io.out(`${JSON.stringify(options.has('origins') ? { config, origins: originsOf(tree) } : config, null, 2)}\n`);
+  }
   return EXIT.ok;
 }

@@ -1,6 +1,5 @@
 import type { ExplainedLeg, RouteAnswer } from '../admin/explain-route.ts';
-import type { AlgorithmConfig } from '../config/config.ts';
-import { formatSize } from '../units.ts';
+import { algorithmSettings } from '../config/algorithm-settings.ts';
 
 /** The answer for people. */
 export function formatAnswer({ model, target, rules, route, algorithm, legs, notes }: RouteAnswer): string {
@@ -10,7 +9,7 @@ export function formatAnswer({ model, target, rules, route, algorithm, legs, not
     lines.push(labelled(at === 0 ? 'routes' : '', `${matches ? '→' : ' '} ${name.padEnd(width)}  ${why}`));
   }
   if (route !== null && route !== rules.at(-1)?.route) lines.push(labelled('fallback', `→ ${route}`));
-  if (algorithm !== null) lines.push(labelled('algorithm', settings(algorithm)));
+  if (algorithm !== null) lines.push(labelled('algorithm', algorithmSettings(algorithm)));
   for (const leg of legs) lines.push(...legLines(leg));
   for (const note of notes) lines.push(labelled('note', note));
   return `${lines.map(printable).join('\n')}\n`;
@@ -41,15 +40,6 @@ function legLines({ role, candidates, backend, why }: ExplainedLeg): string[] {
   const table = candidates.length === 0 ? [] : rows;
   const goes = backend === null ? why : `${backend}: ${why}`;
   return [...table.map((row, at) => labelled(at === 0 ? title : '', row)), labelled(role ?? 'goes to', goes)];
-}
-
-function settings({ type, ...more }: AlgorithmConfig): string {
-  const told = Object.entries(more).flatMap(([key, value]) => {
-    if (key === 'bounded' && value === 0) return [];
-    if (key === 'indexSize') return `${key} ${formatSize(value as number)}`;
-    return `${key} ${typeof value === 'object' ? ((value as { type?: string }).type ?? JSON.stringify(value)) : value}`;
-  });
-  return [type, ...told].join(', ');
 }
 
 /** Names come from the file, the command line and backends; none may steer the terminal. */

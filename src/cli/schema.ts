@@ -16,7 +16,7 @@ export async function runSchema({ args, options }: Invocation, io: Io): Promise<
     io.out(SCHEMA_TEXT);
     return EXIT.ok;
   }
-  const path = parsePath(text);
+  const path = parsePath(text.replaceAll('[]', '[0]'));
   const described = path && describePath(path);
   if (!described || 'problem' in described) {
     io.err(`vllm-router schema: ${described?.problem ?? `'${text}' is no path`}\n`);

@@ -1,8 +1,10 @@
+import type { Config } from '../config/config.ts';
 import { formatDiagnostics } from '../config/format.ts';
 import { createLogger, type Logger } from '../log.ts';
 import { createAuthenticate } from '../runtime/authenticate.ts';
 import { createConfigControl } from '../runtime/config-control.ts';
 import { readConfig } from '../runtime/config-files.ts';
+import { ConfigLoader, withDocument } from '../runtime/config-loader.ts';
 import { drain } from '../runtime/drain.ts';
 import { Reloader } from '../runtime/reloader.ts';
 import { Router } from '../runtime/router.ts';
@@ -18,8 +20,9 @@ export async function runServe({ config: configPath, overlay, notices }: Invocat
   // Before the read that is applied: a change between the two is then seen as one.
   const hash = configPath === undefined ? '' : await hashOf(configPath);
   const first = await loadFrom(configPath, overlay, io);
-  const config = first.loaded?.config;
-  if (config === undefined) {
+  const { loaded } = first;
+  const config = loaded?.config;
+  if (loaded === undefined || config === undefined) {
     io.err(formatDiagnostics(first.diagnostics, 'text', io.terminal ? { files: first.files, colour: true } : {}));
     return 1;
   }
@@ -39,9 +42,11 @@ export async function runServe({ config: configPath, overlay, notices }: Invocat
       watcher: configPath === undefined ? undefined : followed.promise,
     }),
   });
-  const reloader: Reloader = new Reloader({ router, overlay, log, readSecrets: (config) => secrets.load(config) });
+  const loader = new ConfigLoader(log);
+  const readSecrets = (config: Config) => secrets.load(config);
+  const reloader: Reloader = new Reloader({ router, overlay, log, loader, readSecrets });
   try {
-    await reloader.reload(first.files, hash, true);
+    await reloader.reload(first.files, hash, true, withDocument(loaded, first.files));
   } catch (error) {
     log.fatal({ err: error }, 'cannot start');
     await router.stop();
@@ -52,6 +57,7 @@ export async function runServe({ config: configPath, overlay, notices }: Invocat
   if (watcher !== undefined) followed.resolve(watcher);
   log.info({ version: VERSION, pid: process.pid, config: configPath ?? 'flags', hash }, 'ready');
   await untilStopped(router, log, watcher);
+  loader.close();
   await log.close();
   return 0;
 }

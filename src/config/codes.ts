@@ -36,6 +36,7 @@ export const CODES = {
   'file-unavailable': 'error',
   'setting-without-effect': 'warning',
   'plaintext-secret': 'warning',
+  'url-with-api-path': 'warning',
   'unreachable-route': 'warning',
   'unserved-model': 'warning',
   'no-backend': 'warning',

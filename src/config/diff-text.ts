@@ -1,5 +1,9 @@
+import { isDeepStrictEqual } from 'node:util';
 import { stringify } from 'yaml';
+import { brief, schemaAt } from './brief.ts';
 import type { Change, Reload } from './diff.ts';
+import { parsePath } from './path.ts';
+import type { Schema } from './schema.ts';
 import type { Plain } from './tree.ts';
 import { withoutPassword } from './wording.ts';
 
@@ -14,8 +18,18 @@ export function formatChanges(changes: readonly Change[]): string {
 /** `~ retry.attempts of chat, rest: 2 → 1 (hot)` */
 export function formatChange({ kind, path, routes, before, after, reload }: Change): string {
   const what = routes === undefined ? path : `${path} of ${routes.join(', ')}`;
-  const values = [before, after].filter((value) => value !== undefined).map(formatValue);
+  // A new route is what somebody wrote of it, not its forty defaults.
+  const schema = kind === 'added' || kind === 'removed' ? schemaAt(parsePath(path) ?? []) : undefined;
+  const values = [before, after]
+    .filter((value) => value !== undefined)
+    .map((value) => formatValue(schema ? shorter(value, schema) : value));
   return `${SIGNS[kind]} ${what}: ${values.join(' → ')} (${reload})`;
+}
+
+/** What is there with defaults alone is still there. */
+function shorter(value: Plain, schema: Schema): Plain {
+  const short = brief(value, schema);
+  return isDeepStrictEqual(short, {}) ? value : short;
 }
 
 function summary(changes: readonly Change[]): string {

@@ -75,21 +75,21 @@ function compareItems(
   at: Path,
   reload: Reload,
 ): Found[] {
-  const name = (item: Values): string => identifier(item, key);
-  const found = after.flatMap((item): Found[] => {
-    const path = [...at, name(item)];
-    const old = before.find((other) => name(other) === name(item));
-    return old ? compare(old, item, schema, path) : [{ kind: 'added', at: path, after: { ...item }, reload }];
+  // By name: a reload with a thousand backends must not compare each with each.
+  const byName = (items: readonly Values[]) => new Map(items.map((item) => [identifier(item, key), item]));
+  const [old, fresh] = [byName(before), byName(after)];
+  const found = [...fresh].flatMap(([name, item]): Found[] => {
+    const path = [...at, name];
+    const other = old.get(name);
+    return other ? compare(other, item, schema, path) : [{ kind: 'added', at: path, after: { ...item }, reload }];
   });
-  for (const item of before) {
-    if (after.some((other) => name(other) === name(item))) continue;
-    found.push({ kind: 'removed', at: [...at, name(item)], before: { ...item }, reload });
+  for (const [name, item] of old) {
+    if (!fresh.has(name)) found.push({ kind: 'removed', at: [...at, name], before: { ...item }, reload });
   }
   // Only the order of routes means something.
-  const orders = [before, after].map((items) => items.map(name));
-  const [was, is] = orders.map((names, index) => names.filter((one) => orders[1 - index]!.includes(one)));
-  if (key === 'name' && !isDeepStrictEqual(was, is))
-    found.push({ kind: 'moved', at, before: was!, after: is!, reload });
+  const was = [...old.keys()].filter((name) => fresh.has(name));
+  const is = [...fresh.keys()].filter((name) => old.has(name));
+  if (key === 'name' && !isDeepStrictEqual(was, is)) found.push({ kind: 'moved', at, before: was, after: is, reload });
   return found;
 }
 

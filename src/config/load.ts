@@ -7,9 +7,10 @@ import { type Environment, expand } from './expand.ts';
 import { mergeFiles } from './merge-files.ts';
 import { convertDynamicConfig, isDynamicConfig } from './original/dynamic-config.ts';
 import { applyOverlay, type Overlay } from './overlay.ts';
-import { type ConfigFile, parseFile } from './parse.ts';
+import { type ConfigFile, type Parsed, parseSteps } from './parse.ts';
 import { redact } from './redact.ts';
 import { checkReferences } from './references.ts';
+import { finish, type Steps } from './steps.ts';
 import { emptyMap, type MapNode, type Node, nearest, type Origin, type Path, type Plain, toPlain } from './tree.ts';
 import { validate } from './validate.ts';
 
@@ -37,10 +38,30 @@ export interface Loaded {
   readonly written: MapNode;
 }
 
+/** The findings of a load, and what `assemble` makes the config of: plain values that can go from one thread to another. */
+export interface Checked extends Omit<Loaded, 'config'> {
+  /** Absent when there is an error among the diagnostics. */
+  readonly values?: Plain;
+}
+
 /** Text in; a config, or everything that is wrong with it. Pure: no clock, no disk, no network, no globals. Never throws. */
 export function loadConfig(input: LoadInput): Loaded {
+  return finish(loadSteps(input));
+}
+
+/** The same in pieces, so that a reload can let requests in between. */
+export function* loadSteps(input: LoadInput): Steps<Loaded> {
+  const { values, ...loaded } = yield* checkSteps(input);
+  yield;
+  return { ...(values !== undefined && { config: assemble(values) }), ...loaded };
+}
+
+/** All but the last step of it. */
+export function* checkSteps(input: LoadInput): Steps<Checked> {
   const order = input.files.map(({ name }) => name);
-  const parsed = input.files.map(parseFile);
+  const parsed: Parsed[] = [];
+  for (const file of input.files) parsed.push(yield* parseSteps(file));
+  yield;
   const diagnostics: Diagnostic[] = parsed.flatMap((file) => file.diagnostics);
   const roots = parsed.flatMap(({ root }) => (root ? [root] : []));
   if (roots.length < input.files.length) return failed(diagnostics, order);
@@ -56,13 +77,17 @@ export function loadConfig(input: LoadInput): Loaded {
     return failed(diagnostics, order);
   }
   diagnostics.push(...applyOverlay(root, input.overlay ?? []));
+  yield;
   diagnostics.push(...validate(root));
+  yield;
   const tree = effectiveTree(root);
-  diagnostics.push(...checkReferences(root, tree, input.overlay ?? [], hasErrors(diagnostics)));
+  yield;
+  diagnostics.push(...(yield* checkReferences(root, tree, input.overlay ?? [], hasErrors(diagnostics))));
   redact(tree);
   redact(root);
+  yield;
   return {
-    ...(!hasErrors(diagnostics) && { config: assemble(convert(tree)) }),
+    ...(!hasErrors(diagnostics) && { values: convert(tree) }),
     diagnostics: sortDiagnostics(diagnostics, order),
     origins: (path) => nearest(tree, path).origin,
     effective: toPlain(tree),
@@ -79,7 +104,7 @@ function translate(root: Node, diagnostics: Diagnostic[]): Node | undefined {
   return hasErrors(converted.diagnostics) ? undefined : converted.root;
 }
 
-function failed(diagnostics: readonly Diagnostic[], order: readonly string[]): Loaded {
+function failed(diagnostics: readonly Diagnostic[], order: readonly string[]): Checked {
   const tree = emptyMap({ from: 'default' });
   return {
     diagnostics: sortDiagnostics(diagnostics, order),

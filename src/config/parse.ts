@@ -1,15 +1,16 @@
 import {
   type Alias,
+  type Document,
   isAlias,
   isScalar,
   isSeq,
   LineCounter,
   type Pair,
   type ParsedNode,
-  parseDocument,
   type Scalar,
 } from 'yaml';
 import { cite, type Diagnostic, diagnose, relate } from './diagnostic.ts';
+import { finish, type Steps } from './steps.ts';
 import {
   type Entry,
   type MapNode,
@@ -20,7 +21,9 @@ import {
   type Plain,
   toPlain,
 } from './tree.ts';
+import { parseDocument } from './yaml-document.ts';
 import { syntaxHint } from './yaml-hints.ts';
+import { syntaxWording } from './yaml-wording.ts';
 
 export interface ConfigFile {
   readonly name: string;
@@ -32,6 +35,8 @@ export const MAX_FILE_SIZE = 1024 * 1024;
 /** After aliases are resolved: what a nest of YAML anchors ("billion laughs") runs into. */
 const MAX_NODES = 100_000;
 const MAX_DEPTH = 100;
+const TOO_DEEP = `the YAML is nested more than ${MAX_DEPTH} levels deep`;
+const EMPTY = 'the least it needs is a source of backends; vllm-router init URL… writes a first file';
 /** One broken line often breaks all that follow; more than this says nothing new. */
 const MAX_SYNTAX_ERRORS = 10;
 
@@ -42,30 +47,34 @@ export interface Parsed {
 
 /** YAML text → tree with positions, or what is wrong with it. Never throws. */
 export function parseFile(file: ConfigFile): Parsed {
+  return finish(parseSteps(file));
+}
+
+/** The same in pieces. */
+export function* parseSteps(file: ConfigFile): Steps<Parsed> {
   const top: Origin = { from: 'file', place: { file: file.name, line: 1, col: 1, start: 0, end: 0 } };
-  const fail = (code: 'file-too-large' | 'empty-file' | 'too-complex', message: string): Parsed => ({
-    diagnostics: [diagnose(code, top, [], message)],
+  const fail = (code: 'file-too-large' | 'empty-file' | 'too-complex', message: string, hint?: string): Parsed => ({
+    diagnostics: [diagnose(code, top, [], message, { hint })],
   });
   if (Buffer.byteLength(file.text) > MAX_FILE_SIZE) return fail('file-too-large', 'the file is larger than 1 MiB');
   const lines = new LineCounter();
-  let document: ReturnType<typeof parseDocument>;
+  let document: Document.Parsed;
   try {
-    document = parseDocument(file.text, {
-      lineCounter: lines,
-      prettyErrors: false,
-      uniqueKeys: false,
-      keepSourceTokens: false,
-    });
+    document = yield* parseDocument(file.text, lines);
   } catch {
     // The composer recurses: a file of a million brackets overflows the stack.
-    return fail('too-complex', 'the YAML is nested too deeply');
+    return fail('too-complex', TOO_DEEP);
   }
+  yield;
   const reader = new Reader(file, lines);
   // A warning is a tag or directive that would be ignored: nothing in this file may be ignored.
-  const problems = firstOfEachLine([...document.errors, ...document.warnings], lines);
+  const found = [...document.errors, ...document.warnings];
+  if (found.some(({ code }) => code === 'RESOURCE_EXHAUSTION')) return fail('too-complex', TOO_DEEP);
+  const problems = firstOfEachLine(causesOnly(found), lines);
   if (problems.length > 0) return { diagnostics: problems.map((problem) => reader.syntaxError(problem)) };
-  if (document.contents === null) return fail('empty-file', 'the file is empty');
-  if (isScalar(document.contents) && document.contents.value === null) return fail('empty-file', 'the file is empty');
+  if (document.contents === null) return fail('empty-file', 'the file is empty', EMPTY);
+  if (isScalar(document.contents) && document.contents.value === null)
+    return fail('empty-file', 'the file is empty', EMPTY);
   try {
     const root = reader.node(document.contents as ParsedNode, [], 0);
     return { root, diagnostics: reader.diagnostics };
@@ -73,6 +82,12 @@ export function parseFile(file: ConfigFile): Parsed {
     if (error instanceof TooComplex) return fail('too-complex', error.message);
     throw error;
   }
+}
+
+/** A tab makes the parser see the lines around it at the wrong depth: what it says of them is no mistake of its own. */
+function causesOnly<T extends { code: string }>(problems: readonly T[]): readonly T[] {
+  const tabs = problems.filter(({ code }) => code === 'TAB_AS_INDENT');
+  return tabs.length > 0 ? tabs : problems;
 }
 
 /** After one broken value the parser stumbles over everything that follows it; only the first is a mistake. */
@@ -130,13 +145,13 @@ class Reader {
     // At the end of the text there is nothing to point at: the last line that holds something is what needs completing.
     const at = start >= text.length ? text.trimEnd().length : start;
     const origin: Origin = { from: 'file', place: this.place(at, Math.max(end, at + 1)) };
-    const hint = syntaxHint(text, at, error.message);
-    return diagnose('yaml-syntax', origin, [], error.message.replace(/[\n;][\s\S]*/, ''), { hint });
+    const { message, hint } = syntaxWording(error.message);
+    return diagnose('yaml-syntax', origin, [], message, { hint: syntaxHint(text, at, error.message) ?? hint });
   }
 
   node(source: ParsedNode, path: Path, depth: number): Node {
     if (++this.#nodes > MAX_NODES) throw new TooComplex('the YAML has too many values; are its anchors nested?');
-    if (depth > MAX_DEPTH) throw new TooComplex('the YAML is nested too deeply');
+    if (depth > MAX_DEPTH) throw new TooComplex(TOO_DEEP);
     if (isAlias(source)) return this.#alias(source, path, depth);
     if (source.anchor) this.#anchors.set(source.anchor, source);
     const origin = this.origin(source);

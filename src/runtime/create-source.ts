@@ -23,16 +23,12 @@ export function createSource(config: SourceConfig, deps: SourceDeps): Source {
     }
   };
   const { resolveSecret, registry, log } = deps;
+  const known = (id: string) => registry.get(id)?.spec;
   if (config.type === 'k8s') {
     const observer = observerOf(config.name, deps.counters);
-    const known = (id: string) => registry.get(id)?.spec;
     return createKubernetesSource(config, { resolveSecret, log, observer, known, onProbeFailure });
   }
-  return createStaticSource(config, {
-    resolveSecret,
-    knownModels: (id) => registry.get(id)?.spec.models,
-    onProbeFailure,
-  });
+  return createStaticSource(config, { resolveSecret, known, onProbeFailure });
 }
 
 /** Counts what the watches of one source do. */

@@ -3,13 +3,18 @@ import type { Config } from '../config/config.ts';
 import { type Diagnostic, hasErrors } from '../config/diagnostic.ts';
 import { type ConfigFile, type Loaded, loadConfig } from '../config/load.ts';
 import type { Overlay } from '../config/overlay.ts';
+import type { Plain } from '../config/tree.ts';
 import type { Log } from '../log.ts';
+import { rest } from './beside-requests.ts';
+import { changedSections, documentChanges } from './changes.ts';
+import type { ConfigLoader, LoadedConfig } from './config-loader.ts';
 import type { Router } from './router.ts';
 
 export interface ReloaderDeps {
   readonly router: Router;
   readonly overlay: Overlay;
   readonly log: Log;
+  readonly loader: Pick<ConfigLoader, 'load'>;
   /** Reads every secret the config names; returns what could not be read. */
   readonly readSecrets: (config: Config) => readonly string[];
 }
@@ -17,28 +22,43 @@ export interface ReloaderDeps {
 /** Turns changed files into the running config, or leaves that as it is and says why. */
 export class Reloader {
   readonly #deps: ReloaderDeps;
-  /** Of the config in force. */
-  loaded: Loaded | undefined;
+  /** What the config in force was made from. */
+  #files: readonly ConfigFile[] = [];
+  #loaded: Loaded | undefined;
+  /** The same as a plain document, where it is small. */
+  #shown: Plain | undefined;
   last: ReloadState | undefined;
 
   constructor(deps: ReloaderDeps) {
     this.#deps = deps;
   }
 
+  /** The document of the config in force. Made when somebody asks: kept from each reload, it would be the most that a reload leaves. */
+  get loaded(): Loaded {
+    this.#loaded ??= loadConfig({ files: this.#files, overlay: this.#deps.overlay, env: process.env });
+    return this.#loaded;
+  }
+
   /**
-   * `forced`: build again though nothing changed. Rejects only when another try could work: an address in use, a secret that is not
-   * there yet.
+   * `forced`: build again though nothing changed. `ready`: what the files have been made into already. Rejects only when another try could
+   * work: an address in use, a secret that is not there yet.
    */
-  async reload(files: readonly ConfigFile[], hash: string, forced: boolean): Promise<ReloadState> {
-    const { router, overlay, log } = this.#deps;
+  async reload(
+    files: readonly ConfigFile[],
+    hash: string,
+    forced: boolean,
+    ready?: LoadedConfig,
+  ): Promise<ReloadState> {
+    const { router, overlay, log, loader } = this.#deps;
     if (!forced && router.snapshot?.hash === hash) return this.#note({ hash, result: 'unchanged', diagnostics: [] });
-    const loaded = loadConfig({ files, overlay, env: process.env });
-    const { config, diagnostics } = loaded;
+    const { config, diagnostics, shown } = ready ?? (await loader.load({ files, overlay }));
     if (config === undefined || hasErrors(diagnostics)) {
       for (const diagnostic of diagnostics) logDiagnostic(log, diagnostic);
+      this.#logRejected(hash, diagnostics);
       return this.#note({ hash, result: 'rejected', diagnostics });
     }
     const before = router.snapshot;
+    if (before !== undefined) await rest();
     try {
       const unreadable = this.#deps.readSecrets(config);
       if (unreadable.length > 0) throw new Error(unreadable.join('; '));
@@ -47,10 +67,16 @@ export class Reloader {
       this.#note({ hash, result: 'rejected', diagnostics, failure: (error as Error).message });
       throw error;
     }
-    this.loaded = loaded;
+    this.#files = files;
+    this.#loaded = undefined;
+    if (before !== undefined) await rest();
     for (const diagnostic of diagnostics) logDiagnostic(log, diagnostic);
-    const changed = before === undefined ? undefined : changedSections(before.config, config);
-    log.info({ hash, generation: router.snapshot!.generation, ...(changed && { changed }) }, 'config applied');
+    const changed = before === undefined ? undefined : this.#changes(before.config, config, shown);
+    this.#shown = shown;
+    log.info(
+      { hash, generation: router.snapshot!.generation, ...(changed !== undefined && { changed }) },
+      'config applied',
+    );
     return this.#note({ hash, result: 'applied', diagnostics });
   }
 
@@ -59,12 +85,26 @@ export class Reloader {
     return this.#note({ hash: '', result: 'rejected', diagnostics: [], failure: reason });
   }
 
+  /** The findings alone do not say that the router goes on as before. */
+  #logRejected(rejected: string, diagnostics: readonly Diagnostic[]): void {
+    const { router, log } = this.#deps;
+    if (router.snapshot === undefined) return;
+    const errors = diagnostics.filter(({ severity }) => severity === 'error').length;
+    const { hash, generation } = router.snapshot;
+    log.error({ errors, rejected, hash, generation }, 'config rejected; the one in force stays');
+  }
+
+  #changes(before: Config, after: Config, shown: Plain | undefined): readonly string[] | string {
+    if (this.#shown === undefined || shown === undefined) return changedSections(before, after);
+    return documentChanges(this.#shown, shown);
+  }
+
   #note(state: Omit<ReloadState, 'at'>): ReloadState {
     this.last = { ...state, at: Date.now() };
     const { router } = this.#deps;
     router.stats.reloaded(state.result, {
       hash: router.snapshot?.hash ?? '',
-      version: String(router.snapshot?.generation ?? 0),
+      version: String(router.snapshot?.config.version ?? 1),
     });
     return this.last;
   }
@@ -74,22 +114,4 @@ function logDiagnostic(log: Log, { file, line, col, severity, path, code, messag
   const fields = { file, line, col, path, code, ...(hint && { hint }) };
   if (severity === 'error') log.error(fields, message);
   else log.warn(fields, message);
-}
-
-/** `routes`, `discovery.lab`, …: what a reload changed, in one line. */
-function changedSections(before: Config, after: Config): string[] {
-  const changed: string[] = [];
-  for (const section of Object.keys(after) as (keyof Config)[]) {
-    const [old, fresh] = [before[section], after[section]];
-    if (JSON.stringify(old) === JSON.stringify(fresh)) continue;
-    if (section !== 'listeners' && section !== 'discovery' && section !== 'auth') changed.push(section);
-    else {
-      const names = new Set([...Object.keys(old as object), ...Object.keys(fresh as object)]);
-      for (const name of names) {
-        const pick = (value: unknown) => JSON.stringify((value as Record<string, unknown>)[name]);
-        if (pick(old) !== pick(fresh)) changed.push(`${section}.${name}`);
-      }
-    }
-  }
-  return changed;
 }

@@ -18,6 +18,7 @@ import { SocketPool } from '../proxy/upstream/socket-pool.ts';
 import { RouterStats } from '../stats/router-stats.ts';
 import { accessFields, accessJson } from './access-line.ts';
 import { BackendWatch } from './backend-watch.ts';
+import { rest } from './beside-requests.ts';
 import { buildSnapshot } from './build-snapshot.ts';
 import { createSource } from './create-source.ts';
 import { EngineWatch } from './engine-watch.ts';
@@ -163,8 +164,12 @@ export class Router {
   async apply(config: Config, hash: string): Promise<void> {
     const context = { random: Math.random, now, shared: this.#shared };
     const tracing = this.#tracing.prepare(config.tracing);
+    // A reload lets requests in between: with a thousand backends each part takes some ms.
+    const pause = this.#snapshot === undefined ? undefined : rest;
     const snapshot = buildSnapshot(config, hash, this.#snapshot, this.registry, context, tracing.tracer);
+    await pause?.();
     const sources = this.#sources.prepare(config);
+    await pause?.();
     // The first listeners accept requests before this is over; a start that fails ends the process.
     this.#snapshot ??= snapshot;
     const listeners = await this.#listeners.prepare(config);

@@ -30,13 +30,18 @@ export class Secrets {
     const keys = new Map(this.#keys);
     const keySets = new Map(this.#keySets);
     const problems: string[] = [];
+    const read = new Set<string>();
     for (const { secret, path, as } of uses(config)) {
+      // A thousand backends may share one key.
+      const use = `${as}:${identity(secret)}`;
+      if (read.has(use)) continue;
       try {
         const text = this.#read(secret);
         if (as === 'keys') keySets.set(identity(secret), new KeySet(text));
         else if (as === 'header' ? isHeaderValue(text) : isKey(text)) keys.set(identity(secret), text);
         else if (as === 'header') throw new Error('it is no value for a header: printable characters on one line');
         else throw new Error('it is not a key: printable characters without spaces or line breaks');
+        read.add(use);
       } catch (error) {
         problems.push(`${path}: ${describe(secret)}: ${reason(error)}`);
       }

@@ -1,5 +1,6 @@
 import type { BackendRegistry } from '../backends/registry.ts';
 import type { Config, SourceConfig } from '../config/config.ts';
+import { settingsText } from '../config/settings-text.ts';
 import type { Source } from '../discovery/source.ts';
 import type { SourceFacts } from '../stats/facts.ts';
 
@@ -29,7 +30,7 @@ export class SourceSet {
   prepare(config: Config): { commit(): void } {
     const fresh = new Map<string, Running>();
     for (const [name, source] of Object.entries(config.discovery)) {
-      const settings = JSON.stringify(source);
+      const settings = settingsText(source);
       if (this.#running.get(name)?.settings !== settings) {
         fresh.set(name, { type: source.type, settings, source: this.#create(source) });
       }

@@ -55,6 +55,37 @@ test('POST /admin/reload: applied, with the next generation', async () => {
   assert.equal(answer.json.running.generation, 2);
 });
 
+test('the line of a reload says what changed for requests, and no secret', async () => {
+  const routes = [
+    { ...ROUTE, retry: { attempts: 0 } },
+    { name: 'more', match: { headers: { authorization: 'canary-2' } } },
+  ];
+  // The line of the forced reload before may come only now.
+  const line = await router.reload({ ...FIRST, routes }, ({ changed }) => Array.isArray(changed));
+  assert.deepEqual(line['changed'], [
+    '~ retry.attempts of all: 2 → 0 (hot)',
+    '+ routes.more: { name: more, match: { headers: { authorization: … } }, backends: { from: [ engines ] } } (hot)',
+  ]);
+  const { running } = (await ask(router.adminUrl, '/admin/config/diagnostics')).json;
+  const from = router.logs.length;
+  const finding = await router.reload({ ...FIRST, algoritm: 1 });
+  assert.equal(finding.msg, 'unknown key "algoritm"');
+  const { level, errors, rejected, hash, generation } = await router.logged(
+    ({ msg }) => /^config rejected/.test(msg!),
+    from,
+  );
+  assert.deepEqual([level, errors, hash, generation], ['error', 1, running.hash, running.generation]);
+  assert.equal(
+    rejected,
+    createHash('sha256')
+      .update(await readFile(router.configFile))
+      .digest('hex'),
+  );
+  const metrics = await ask(router.url, '/metrics');
+  assert.ok(metrics.text.includes(`vllm_router_config_info{hash="${hash}",version="1"} 1`));
+  assert.doesNotMatch(JSON.stringify(router.logs), /canary/);
+});
+
 test('POST /admin/reload: a config with errors is 422 with every finding, and the running one stays', async () => {
   await writeFile(router.configFile, JSON.stringify({ ...FIRST, algoritm: 1, routes: [{ name: 'all', match: 3 }] }));
   const answer = await ask(router.adminUrl, '/admin/reload', { method: 'POST', body: {} });

@@ -124,6 +124,46 @@ describe('the status page in a browser', { skip: SKIP_BROWSER }, () => {
       await page.close();
     });
 
+    test('what is wrong with a backend stands beside its state, and the words are explained', async () => {
+      const failing = await startEngine({ models: ['failing'] });
+      const defaults = {
+        health: { interval: '100ms', timeout: '50ms', unhealthyAfter: 1 },
+        circuitBreaker: { failures: 2, openFor: '1h', maxOpenFor: '1h' },
+      };
+      const troubled = await spawnRouter({
+        config: configFor(
+          [
+            { url: failing.url, models: ['failing'] },
+            { url: 'http://127.0.0.1:9', models: ['gone'] },
+          ],
+          { defaults: { ...defaults, retry: { attempts: 0 } }, routes: [{ name: 'all', match: {} }] },
+        ),
+      });
+      try {
+        const { page, watched } = await open(troubled);
+        await page
+          .locator('#backends tr', { hasText: 'unhealthy' })
+          .locator('.sub', { hasText: 'ECONNREFUSED' })
+          .waitFor();
+        failing.faults.set({ kind: 'status', status: 500, path: '/v1/chat/completions' });
+        for (let at = 0; at < 2; at++) {
+          const request = { method: 'POST', body: chatRequest('hello', { model: 'failing' }).body };
+          await ask(troubled.url, '/v1/chat/completions', request as never);
+        }
+        const row = page.locator('#backends tr', { hasText: 'ejected' });
+        await row.filter({ hasText: /breaker open, 2 failures in a row, next try in (59 min|1 h)/ }).waitFor();
+        await page.locator('#tiles', { hasText: /Failed\s*100 %\s*2 of 2 were 5xx/ }).waitFor();
+        await page.getByText('What the words mean').click();
+        await page.getByText('so its breaker is open').waitFor();
+        await page.screenshot({ path: join(shots, 'troubled.png'), fullPage: true });
+        assert.deepEqual(watched.complaints, []);
+        await page.close();
+      } finally {
+        await troubled.stop();
+        await failing.kill();
+      }
+    });
+
     test('a reload by the button, one that is refused with its diagnostics, and back', async () => {
       const { page, watched } = await open(router);
       const outcome = page.locator('#reload-outcome');

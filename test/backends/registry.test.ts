@@ -90,3 +90,17 @@ test('a pod that is gone stays gone: forgotten as soon as nothing runs there', (
   assert.deepEqual(retired, ['uid-1']);
   assert.equal(pod.removed, true);
 });
+
+test('the list of backends is the same array until the set changes', () => {
+  const { made } = registry();
+  made.publish('lab', [spec('http://b'), spec('http://a')]);
+  const { backends } = made;
+  assert.equal(made.backends, backends);
+  made.publish('lab', [spec('http://a')]);
+  assert.deepEqual(
+    made.backends.map(({ url }) => url),
+    ['http://a'],
+  );
+  made.publish('lab', [spec('http://a'), spec('http://b')]);
+  assert.deepEqual(made.backends, backends);
+});

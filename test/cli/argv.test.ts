@@ -70,6 +70,17 @@ test('wrong use of a command exits 64', () => {
   assert.equal(refused('print', 'a', 'b').exitCode, 64);
 });
 
+test('a file in place of a command: how to run and how to check it', () => {
+  for (const name of ['router.yaml', 'conf/router', './r.json']) {
+    const parsed = parseArgv([name]);
+    assert.ok('message' in parsed);
+    assert.equal(parsed.exitCode, 64);
+    assert.ok(
+      parsed.message.includes(`(to run it: vllm-router --config ${name}; to check it: vllm-router check ${name})`),
+    );
+  }
+});
+
 test('what the original checks after parsing exits 1', () => {
   const cases: [string[], RegExp][] = [
     [[], /--routing-logic is required/],

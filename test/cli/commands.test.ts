@@ -115,6 +115,25 @@ test('check: formats for machines', async () => {
   assert.deepEqual(JSON.parse((await run(['check', EXAMPLE, '--no-secrets', '--format', 'json'])).out), []);
 });
 
+test('check: every SARIF result is somewhere, by a URI', async () => {
+  const name = file('a b#1.yaml', 'discovery: { a: { type: k9s } }\n');
+  const argv = ['check', name, 'gone.yaml', join(folder, FAILS), '--set', 'foo=1', '--format', 'sarif'];
+  const { results, tool } = JSON.parse((await run(argv)).out).runs[0];
+  const places = results.flatMap((result: { locations: object[] }) => result.locations);
+  assert.equal(places.length, results.length);
+  const found = new Set(
+    places.map(
+      (place: {
+        physicalLocation?: { artifactLocation: { uri: string } };
+        logicalLocations?: { fullyQualifiedName: string }[];
+      }) => place.physicalLocation?.artifactLocation.uri ?? place.logicalLocations?.[0]?.fullyQualifiedName,
+    ),
+  );
+  assert.deepEqual(found, new Set(['a%20b%231.yaml', '--set foo', 'gone.yaml', `file://${join(folder, FAILS)}`]));
+  for (const { id, shortDescription } of tool.driver.rules)
+    assert.equal(shortDescription.text, id.replaceAll('-', ' '));
+});
+
 test('check: github escapes what would end its line', async () => {
   const name = file('odd,name.yaml', '"a%\\nb": 1\ndiscovery: { a: { type: k8s } }\n');
   const { out } = await run(['check', name, '--format', 'github']);
@@ -162,6 +181,15 @@ test('print: flags become a file', async () => {
   assert.match(out, /bind: 0\.0\.0\.0:80 # --port/);
 });
 
+test('print: JSON with who said each value', async () => {
+  const argv = ['print', '--format', 'json', '--origins', WARNS, '--port', '9000'];
+  const { config, origins } = JSON.parse((await run(argv)).out);
+  assert.equal(config.listeners.public.bind, '0.0.0.0:9000');
+  assert.equal(origins['listeners.public.bind'], '--port');
+  assert.equal(origins['discovery.a.type'], 'warns.yaml:1');
+  assert.equal(origins['defaults.timeouts.connect'], 'default');
+});
+
 test('print: secrets are names and never what they hold', async () => {
   const { out } = await run(['print', EXAMPLE], { env: { ROUTER_KEYS: 'never-shown', GPU2_KEY: 'never-shown' } });
   assert.match(out, /env: GPU2_KEY/);
@@ -200,6 +228,18 @@ test('schema: whole, or one part', async () => {
   assert.equal(wrong.code, 64);
   assert.match(wrong.err, /did you mean "timeouts"/);
   assert.equal((await run(['schema', 'routes['])).code, 64);
+});
+
+test('schema: of a list or a map of names, what each holds; of a key in the wrong place, where it stands', async () => {
+  const { out } = await run(['schema', 'routes']);
+  assert.match(out, /each item: A rule/);
+  assert.match(out, /\n {4}match \(a map, required\)/);
+  assert.match((await run(['schema', 'listeners'])).out, /each NAME: .*\n.*\n {4}bind \(host:port/);
+  assert.match((await run(['schema', 'discovery'])).out, /each NAME: .*type: static.*backends.*type: k8s.*namespace/s);
+  assert.equal((await run(['schema', 'routes[].name'])).out, (await run(['schema', 'routes[0].name'])).out);
+  for (const line of out.split('\n')) assert.ok(line.length <= 100, line);
+  assert.match((await run(['schema', 'firstByte'])).err, /it belongs under defaults\.timeouts or routes\[\]\.timeouts/);
+  assert.match((await run(['schema', 'defaults.timeouts.idle.x'])).err, /nothing stands below it/);
 });
 
 test('help names every command and every flag, within 100 columns', async () => {

@@ -38,6 +38,11 @@ test('bash completes commands, options and choices', { skip: !installed('bash') 
   assert.deepEqual(complete('check', '--stri'), ['--strict']);
   assert.deepEqual(complete('--service-discovery', 'k'), ['k8s']);
   assert.deepEqual(complete('check', 'router'), [''], "files are the shell's own");
+  assert.deepEqual(complete('check', '--format', ''), ['text', 'json', 'github', 'sarif']);
+  assert.deepEqual(complete('print', '--format', ''), ['yaml', 'json']);
+  assert.deepEqual(complete('completion', ''), ['bash', 'zsh', 'fish']);
+  assert.deepEqual(complete('help', 'ch'), ['check']);
+  assert.deepEqual(complete('schema', 'rou'), ['routes']);
 });
 
 for (const shell of ['zsh', 'fish']) {
@@ -48,6 +53,22 @@ for (const shell of ['zsh', 'fish']) {
     assert.deepEqual([status, stderr.toString()], [0, '']);
   });
 }
+
+test('fish completes choices and words', { skip: !installed('fish') }, async () => {
+  const file = join(folder, 'vllm-router.fish');
+  writeFileSync(file, (await completion('fish')).out);
+  const complete = (line: string): string[] => {
+    const { stdout } = spawnSync('fish', ['-c', `source ${file}; complete -C '${line}'`], { cwd: folder });
+    return stdout
+      .toString()
+      .trim()
+      .split('\n')
+      .map((one) => one.split('\t')[0]!);
+  };
+  assert.deepEqual(complete('vllm-router check --format ').sort(), ['github', 'json', 'sarif', 'text']);
+  assert.deepEqual(complete('vllm-router completion ').sort(), ['bash', 'fish', 'zsh']);
+  assert.deepEqual(complete('vllm-router help ch'), ['check']);
+});
 
 test('every command and option is in each script', async () => {
   for (const shell of ['bash', 'zsh', 'fish']) {

@@ -36,7 +36,17 @@ interface Demo {
 }
 
 function startDemo(...args: string[]): Demo {
-  const child = spawn(process.execPath, [BIN, 'demo', ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  return watch(spawn(process.execPath, [BIN, 'demo', ...args], { stdio: ['ignore', 'pipe', 'pipe'] }));
+}
+
+/** As npm starts it: from a shell, which does not pass signals on. */
+function startAsNpm(...args: string[]): Demo {
+  const line = `"${process.execPath}" "${BIN}" demo ${args.join(' ')}; exit $?`;
+  const env = { ...process.env, npm_lifecycle_event: 'start' };
+  return watch(spawn('sh', ['-c', line], { stdio: ['ignore', 'pipe', 'pipe'], env }));
+}
+
+function watch(child: ChildProcess): Demo {
   const demo: Demo = {
     child,
     output: '',
@@ -69,6 +79,10 @@ test('three engines, two models, three commands to try, and a clean end on Ctrl-
   await demo.until(/Ctrl-C ends it/);
   const requests = printedRequests(demo.output);
   assert.equal(requests.length, 3);
+  const [, page] = /(http:\S+) +its status page/.exec(demo.output)!;
+  const shown = await fetch(page!.replace('localhost', '127.0.0.1'));
+  assert.match(shown.headers.get('content-type')!, /^text\/html/);
+  assert.match(await shown.text(), /<title>vllm-router<\/title>/);
   const answers = [];
   for (const { url, body } of requests) {
     const response = await fetch(url.replace('localhost', '127.0.0.1'), {
@@ -109,4 +123,34 @@ test('says which port is taken and what to do', async (t) => {
     assert.match(demo.output, new RegExp(`^vllm-router demo: port ${taken} is taken; choose \\w+ with ${hint}\n$`));
     await once(other.close(), 'close');
   }
+});
+
+test('as npm start: it ends when npm is ended, and names the port as npm wants it', async () => {
+  const port = await freePorts(4);
+  const flags = ['--port', String(port), '--engine-port', String(port + 1)];
+  const demo = startAsNpm(...flags);
+  await demo.until(/Ctrl-C ends it/);
+  const second = startAsNpm(...flags);
+  await once(second.child, 'close');
+  assert.match(second.output, /choose another with `npm start -- --port PORT`/);
+  demo.child.kill('SIGKILL');
+  // The shell is gone at once; what it left behind holds the pipes until it has ended, too.
+  await once(demo.child, 'close');
+  assert.match(demo.output, /stopped/);
+});
+
+test('the status page takes a free port where its own is taken, and the one that is asked for', async () => {
+  const port = await freePorts(5);
+  const flags = ['--port', String(port), '--engine-port', String(port + 1)];
+  const other = await listen(8002);
+  const demo = startDemo(...flags);
+  await demo.until(/Ctrl-C ends it/);
+  assert.match(demo.output, /http:\/\/localhost:(?!8002\b)\d+ +its status page/);
+  demo.child.kill('SIGINT');
+  await once(demo.child, 'exit');
+  const asked = startDemo(...flags, '--admin-port', String(port + 4));
+  await asked.until(new RegExp(`http://localhost:${port + 4} +its status page`));
+  asked.child.kill('SIGINT');
+  await once(asked.child, 'exit');
+  if (other !== undefined) await once(other.close(), 'close');
 });

@@ -55,6 +55,14 @@ test('it writes a file that the router takes, with what each server serves', asy
   assert.match(err, /ECONNREFUSED; it is written all the same/);
 });
 
+test('a /v1 at the end, as clients have it, is left out', async () => {
+  const { out } = await init([`http://${url}/v1`, `http://${url}/v1/`, '--output', '-']);
+  assert.deepEqual(
+    parse(out).discovery.servers.backends.map((backend: { url: string }) => backend.url),
+    [`http://${url}`],
+  );
+});
+
 test('a key is sent and named, never written', async () => {
   const { out } = await init([url, '--output', '-', '--key-env', 'ENGINE_KEY'], { env: { ENGINE_KEY: 'sk-1' } });
   assert.equal(authorization, 'Bearer sk-1');

@@ -63,7 +63,7 @@ routerSpec:
   sessionKey: x-user
   lmcacheControllerPort: 9000
   otel: { endpoint: "otel:4317", serviceName: front, secure: true }
-  extraArgs: ["--log-stats", "--k8s-port", "9001", "--callbacks", "my.module"]
+  extraArgs: ["--log-stats", "--k8s-port", "9001", "--callbacks", "my.module", "--request-rewriter", "noop"]
 `);
   assert.equal(code, 0);
   assert.deepEqual(parse(out), {
@@ -82,6 +82,7 @@ routerSpec:
   });
   assert.match(out, /# users stay\n/);
   assert.match(out, /extraArgs --callbacks: it names Python code/);
+  assert.doesNotMatch(out, /request-rewriter/);
   assert.match(out, /--lmcache-controller-port has no effect/);
   assert.match(out, /key: x-user # routerSpec\.sessionKey/);
 });

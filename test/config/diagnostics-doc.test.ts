@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { CODES } from '../../src/config/codes.ts';
 
@@ -20,3 +20,18 @@ test('docs/diagnostics.md keeps warnings apart from errors', () => {
     assert.equal(warnings.includes(`### ${code}\n`), severity === 'warning', code);
   }
 });
+
+test('the examples in docs/diagnostics.md are what check prints', () => {
+  const folder = new URL('../fixtures/config/bad/', import.meta.url);
+  const golden = readdirSync(folder).filter((name) => name.endsWith('.txt'));
+  const printed = new Set(
+    golden.flatMap((name) => readFileSync(new URL(name, folder), 'utf8').split('\n').map(withoutFile)),
+  );
+  const examples = [...DOC.split('## Reading the file')[1]!.matchAll(/^```\n(.*?)\n```$/gms)].map(([, text]) => text!);
+  assert.ok(examples.length >= Object.keys(CODES).length - 1, 'all but file-too-large have one');
+  for (const text of examples) assert.ok(printed.has(withoutFile(text.replace(/\n\s+/g, ' '))), text);
+});
+
+function withoutFile(line: string): string {
+  return line.replace(/^[\w.-]+\.yaml(?=[: ])/, 'router.yaml');
+}

@@ -101,3 +101,20 @@ test('tracing that comes, changes and goes takes no more than the reload', () =>
   ]);
   for (const found of [changes(BASE, on), changes(on, BASE)]) assert.match(found.join(), /^[+-] tracing: .*\(hot\)$/);
 });
+
+test('what is new is told as somebody would have written it, without its defaults', () => {
+  const after = `${BASE}listeners: { ops: { bind: "127.0.0.1:9090", serve: [admin] } }\nstats: { log: {} }\n`.replace(
+    'routes:',
+    'routes:\n  - { name: new, match: { models: [new] }, retry: { attempts: 1 } }',
+  );
+  assert.deepEqual(
+    changes(BASE, after).filter((line) => line.startsWith('+')),
+    [
+      '+ listeners.ops: { bind: 127.0.0.1:9090, serve: [ admin ] } (rebind)',
+      '+ routes.new: { name: new, match: { models: [ new ] }, backends: { from: [ lab ] }, retry: { attempts: 1 } } (hot)',
+      '+ stats.log: { every: 30s } (hot)',
+    ],
+  );
+  const policies = changes(BASE, BASE.replace('  - { name: rest, match: {} }', '')).join('\n');
+  assert.equal(policies, '- routes.rest: { name: rest, match: {}, backends: { from: [ lab ] } } (hot)');
+});

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Loaded, loadConfig } from '../../src/config/load.ts';
+import { type Loaded, loadConfig, loadSteps } from '../../src/config/load.ts';
 import type { OverlayEntry } from '../../src/config/overlay.ts';
 
 const SMALLEST = `
@@ -263,4 +263,17 @@ test('a value that flags gave is reported under the flag', () => {
     diagnostics.map(({ file, line, path, code }) => [file, line, path, code]),
     [['--test', 0, 'stats.window', 'bad-value']],
   );
+});
+
+test('a load can rest at many places, and ends with the same', () => {
+  const backends = Array.from({ length: 20 }, (_, i) => `      - url: http://gpu${i}:8000/`).join('\n');
+  const input = { files: [{ name: 'router.yaml', text: `${SMALLEST}${backends}\n` }], env: {} };
+  const steps = loadSteps(input);
+  let rests = 0;
+  let step = steps.next();
+  for (; !step.done; step = steps.next()) rests++;
+  assert.ok(rests > 15, `${rests}`);
+  const { origins: _, ...loaded } = step.value;
+  const { origins: __, ...whole } = loadConfig(input);
+  assert.deepEqual(loaded, whole);
 });

@@ -133,16 +133,21 @@ test('a backend that is down at start neither blocks nor is forgotten', async (t
 });
 
 test('after a reload what was known before holds until the backend answers', async () => {
-  const known = [{ id: 'm', created: 5 }];
+  const models = [{ id: 'm', created: 5 }];
+  const known = (id: string): BackendSpec => ({
+    ...{ id, engineId: `engine of ${id}`, name: id, url: id, source: 'lab', labels: {}, weight: 1, models },
+    ...{ terminating: false, sleeping: false },
+  });
   const { source, published, start } = setUp(
     [backend('http://127.0.0.1:1'), backend('http://127.0.0.1:2', { models: ['m', 'n'] })],
-    { knownModels: () => known },
+    { known },
   );
   start();
-  assert.deepEqual(published[0]![0]!.models, known);
+  assert.deepEqual(published[0]![0]!.models, models);
   assert.deepEqual(
     published[0]![1]!.models.map((card) => card.created),
     [5, 1_700_000_000],
   );
+  assert.equal(published[0]![1]!.engineId, 'engine of http://127.0.0.1:2');
   await source.stop();
 });

@@ -18,7 +18,7 @@ const CELLS = [
   'Prefix hits',
   'Engine',
   'Models',
-  'Up',
+  'Known for',
 ];
 
 /** The table of backends: searched, filtered, sorted and paged here, so that the router need not. */
@@ -98,6 +98,7 @@ function row(): HTMLTableRowElement {
 
 function fillRow(element: HTMLTableRowElement, { info, live }: Row): void {
   const [state, breaker, inflight, streaming, qps, ttft, ttftP99, interToken, kv, hit, running, waiting] = live;
+  const [trouble, retryAt] = [live[12], live[13]];
   const [head, ...cells] = [...element.children] as HTMLElement[];
   const lines = (at: number, text: string, below = '') => {
     put(cells[at]!.firstElementChild!, text);
@@ -111,7 +112,8 @@ function fillRow(element: HTMLTableRowElement, { info, live }: Row): void {
     [info.name, info.url, `source ${info.source}`, `weight ${info.weight}`, ...labels(info)].join('\n'),
   );
   setPill(cells[0]!.firstElementChild as HTMLElement, state);
-  put(cells[0]!.lastElementChild!, breaker === 'closed' ? '' : `breaker ${breaker}`);
+  put(cells[0]!.lastElementChild!, whyOf(breaker, trouble, retryAt));
+  mark(cells[0]!, 'title', trouble);
   lines(1, count(inflight), streaming > 0 ? `${count(streaming)} streaming` : '');
   lines(2, rate(qps));
   lines(3, duration(ttft), ttft === null ? '' : `p99 ${duration(ttftP99)}`);
@@ -124,6 +126,15 @@ function fillRow(element: HTMLTableRowElement, { info, live }: Row): void {
   lines(8, model ?? 'not known yet', more.length > 0 ? `and ${count(info.modelCount - 1)} more` : '');
   mark(cells[8]!, 'title', info.models.join('\n'));
   lines(9, age(Date.now() - info.since));
+}
+
+/** What the state alone leaves open: why, and until when. */
+function whyOf(breaker: string, trouble: string, retryAt: number | null): string {
+  const parts = [breaker === 'closed' ? '' : `breaker ${breaker}`, trouble];
+  const left = retryAt === null ? 0 : retryAt - Date.now();
+  if (left > 0) parts.push(`next try in ${age(left)}`);
+  else if (breaker === 'open') parts.push('the next request probes it');
+  return parts.filter((part) => part !== '').join(', ');
 }
 
 /** What a name leaves unsaid. */

@@ -8,6 +8,9 @@ import type {
   StatusMessage,
 } from '../status-message.ts';
 
+/** Messages: one comes each second. */
+const MINUTE = 60;
+
 /** A backend as the table shows it. */
 export interface Row {
   readonly key: string;
@@ -22,10 +25,16 @@ export class Store {
   sources: readonly SourceStatus[] = [];
   routes: readonly RouteStatus[] = [];
   readonly rows = new Map<string, Row>();
+  /** Answers so far, and of these 5xx, as each message said; as many as the last minute has. */
+  readonly #answers: (readonly [answered: number, failed: number])[] = [];
 
   apply(message: StatusMessage): void {
     if (message.full) this.rows.clear();
     this.router = message.router;
+    // Fewer than before: another process answers now.
+    if (message.router.answered < (this.#answers.at(-1)?.[0] ?? 0)) this.#answers.length = 0;
+    this.#answers.push([message.router.answered, message.router.failed]);
+    if (this.#answers.length > MINUTE + 1) this.#answers.shift();
     this.config = message.config ?? this.config;
     this.sources = message.sources;
     this.routes = message.routes;
@@ -47,6 +56,14 @@ export class Store {
     const counts = new Map<string, number>();
     for (const { live } of this.rows.values()) counts.set(live[0], (counts.get(live[0]) ?? 0) + 1);
     return [...counts].sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1));
+  }
+
+  /** Of the requests answered in the last minute, or since the page was opened, how many were 5xx; null when there were none. */
+  failed(): { readonly answered: number; readonly failed: number; readonly share: number } | null {
+    const [first, last] = [this.#answers[0], this.#answers.at(-1)];
+    if (first === undefined || last === undefined || last[0] === first[0]) return null;
+    const [answered, failed] = [last[0] - first[0], last[1] - first[1]];
+    return { answered, failed, share: failed / answered };
   }
 
   /** Means over the backends whose engines tell. */

@@ -19,6 +19,15 @@ const TILES: readonly Tile[] = [
     figure: ({ router }) => router!.qps,
   },
   {
+    title: 'Failed',
+    value: (store) => percent(store.failed()?.share ?? null),
+    note: (store) => {
+      const found = store.failed();
+      return found === null ? '5xx, last minute' : `${count(found.failed)} of ${count(found.answered)} were 5xx`;
+    },
+    figure: (store) => store.failed()?.share ?? null,
+  },
+  {
     title: 'In flight',
     value: ({ router }) => count(router!.inflight),
     note: ({ router }) => {

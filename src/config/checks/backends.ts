@@ -1,3 +1,4 @@
+import { isIPv6 } from 'node:net';
 import type { DocumentView } from '../document.ts';
 import { matchesPattern } from '../pattern.ts';
 import { didYouMean } from '../suggest.ts';
@@ -40,13 +41,25 @@ function checkUrl(view: DocumentView, path: Path, seen: Map<string, Path>): void
   const url = parseUrl(text);
   const normal = normaliseUrl(text);
   if (!url || normal === undefined) {
-    view.report('bad-url', path, `${JSON.stringify(withoutPassword(text))} is no URL that can be called`);
+    const ipv6 = /^(https?:\/\/)([0-9A-Fa-f:]+):(\d+)(\/\S*)?$/.exec(text);
+    const hint = ipv6 && isIPv6(ipv6[2]!) ? `write ${ipv6[1]}[${ipv6[2]}]:${ipv6[3]}${ipv6[4] ?? ''}` : undefined;
+    view.report('bad-url', path, `${JSON.stringify(withoutPassword(text))} is no URL that can be called`, { hint });
     return;
   }
   if (url.username !== '' || url.password !== '') {
     view.report('plaintext-secret', path, 'the URL holds a password, and it is not sent', {
       hint: 'use apiKey: { env: NAME } or { file: PATH }',
     });
+  }
+  if (/\/v1$/.test(normal)) {
+    view.report(
+      'url-with-api-path',
+      path,
+      'requests go to /v1/v1/…: the path of the URL is put before that of the request',
+      {
+        hint: `write ${normal.replace(/\/v1$/, '')}`,
+      },
+    );
   }
   const first = seen.get(normal);
   if (first) {

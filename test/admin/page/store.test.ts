@@ -27,6 +27,8 @@ const live = (qps: number, ttft: number | null = null, state = 'ready'): Backend
   null,
   null,
   null,
+  '',
+  null,
 ];
 const message = (more: Partial<StatusMessage>): StatusMessage => ({
   full: false,
@@ -39,6 +41,8 @@ const message = (more: Partial<StatusMessage>): StatusMessage => ({
     streaming: 0,
     queued: 0,
     qps: 0,
+    answered: 0,
+    failed: 0,
     ttft: null,
     ttftP99: null,
     interToken: null,
@@ -110,4 +114,22 @@ test('rows are searched by every word, in names, models and labels, and by state
     ['ready', 2],
     ['ejected', 1],
   ]);
+});
+
+test('failed: of what was answered in the last minute, and anew with another process', () => {
+  const store = new Store();
+  const tell = (answered: number, failed: number) =>
+    store.apply({ ...message({}), router: { ...message({}).router, answered, failed } });
+  assert.equal(store.failed(), null);
+  tell(1000, 500);
+  assert.equal(store.failed(), null, 'what was before the page is not of the last minute');
+  tell(1010, 501);
+  assert.deepEqual(store.failed(), { answered: 10, failed: 1, share: 0.1 });
+  for (let second = 0; second < 60; second++) tell(1020, 501);
+  assert.deepEqual(store.failed(), { answered: 10, failed: 0, share: 0 });
+  tell(1020, 501);
+  assert.equal(store.failed(), null);
+  tell(3, 3);
+  tell(5, 3);
+  assert.deepEqual(store.failed(), { answered: 2, failed: 0, share: 0 });
 });
