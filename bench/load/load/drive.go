@@ -86,7 +86,7 @@ func lastsUntil(end, now time.Time, chunks, rate int) int {
 	return max(1, int((end.Sub(now)+200*time.Millisecond)*time.Duration(rate)/time.Second))
 }
 
-// openLoop begins requests at a fixed rate, whatever becomes of those before; latencies count from the planned time.
+// openLoop begins requests, plain or streamed, at a fixed rate, whatever becomes of those before; latencies count from the planned time.
 func openLoop(o options, j *job, begin, end time.Time) {
 	var all sync.WaitGroup
 	var mutex sync.Mutex
@@ -113,7 +113,13 @@ func openLoop(o options, j *job, begin, end time.Time) {
 			if p == nil {
 				return
 			}
-			if !j.plain(p, due) {
+			usable := false
+			if o.streamed {
+				usable = j.stream(p, lastsUntil(end, due, o.chunks, o.rate), o.rate, due)
+			} else {
+				usable = j.plain(p, due)
+			}
+			if !usable {
 				s.drop()
 			}
 			mutex.Lock()
