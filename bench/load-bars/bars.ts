@@ -66,6 +66,8 @@ export function judgeChunks(found: readonly ChunksFound[]): Row[] {
 export interface LatencyFound {
   readonly direct: LoadResult;
   readonly ours: LoadResult;
+  /** Share of both cores that other programs, or the host, used meanwhile. */
+  readonly others: number;
 }
 
 /** The median over interleaved pairs of windows of what the router adds to a percentile. */
@@ -91,6 +93,10 @@ export function judgeLatency(pairs: readonly LatencyFound[]): Row[] {
     // Stricter than the bar: a delay that all tokens have alike lies in no time between two.
     added('delay of each token', (r) => r.chunkDelayMs, 'p50', 0.5, 0.2),
     added('delay of each token', (r) => r.chunkDelayMs, 'p99', 5, 2),
+    note('latency', 'of both cores used by others', {
+      value: median(pairs.map(({ others }) => others)) * 100,
+      unit: '%',
+    }),
   ];
 }
 

@@ -6,7 +6,7 @@ import type { Row } from './row.ts';
 import { type Engines, put, type Router, type Stage, startEngines, startRouter, sumOf, until } from './stage.ts';
 
 /** Engines that take their time, so that at any moment requests wait for a first byte. */
-const ENGINE = ['-latency', '50ms', '-ttft', '100ms'];
+const ENGINE = ['-latency', '50ms', '-ttft', '100ms', '-keep-alive', '5s'];
 const STREAMS = '-streams 100 -rate 20 -chunks 100 -ramp 2s -warmup 0s';
 
 /** Two engines, each a process, behind a router. */
@@ -132,8 +132,8 @@ async function rollingRestart(
     async (engines, router) => {
       let over = false;
       const loads = Promise.all([
-        put(stage, 'requests', [router.address], '-arrivals 200 -warmup 0s -window 75s'),
-        put(stage, 'streams', [router.address], `${STREAMS} -window 73s`),
+        put(stage, 'requests', [router.address], '-arrivals 200 -warmup 0s -window 62s'),
+        put(stage, 'streams', [router.address], `${STREAMS} -window 60s`),
       ]).finally(() => {
         over = true;
       });

@@ -34,7 +34,7 @@ async function running({ metrics }: Router, engines: readonly string[]) {
 }
 
 export async function soak(stage: Stage, { seconds }: Options): Promise<Row[]> {
-  const flags = ['-engines', '4', '-latency', '20ms', '-fault-share', '0.01'];
+  const flags = ['-engines', '4', '-latency', '20ms', '-keep-alive', '5s', '-fault-share', '0.01'];
   const engines = await startEngines(stage, 'engines', flags);
   const router = await startRouter(stage, engines.addresses);
   try {

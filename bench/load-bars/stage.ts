@@ -21,7 +21,7 @@ export interface Engines {
 /** Starts one process of engines. A port of 0 is chosen by the system. */
 export async function startEngines(stage: Stage, name: string, flags: readonly string[], port = 0): Promise<Engines> {
   const { engineProgram, dir, harness } = stage;
-  const command = [engineProgram, '-port', `${port}`, '-keep-alive', '5s', ...flags];
+  const command = [engineProgram, '-port', `${port}`, ...flags];
   const program = start({ name, core: harness.loadCore, command, dir, lines: true });
   const first = await Promise.race([program.lines.next(), program.ended]);
   if (typeof first === 'string') throw new Error(`${first}\n${program.tail()}`);

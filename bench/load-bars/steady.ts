@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { LoadResult } from '../measure.ts';
-import { readUsage } from '../proc.ts';
+import { readBusy, readUsage } from '../proc.ts';
 import { beforeIdle } from '../scenarios.ts';
 import {
   type BodiesFound,
@@ -89,10 +89,20 @@ const THOUSAND = '-arrivals 100 -streamed -rate 20 -chunks 200 -warmup 11s -wind
 export async function latency(stage: Stage, { rounds }: Options): Promise<Row[]> {
   return await between(stage, async ({ engines, router }) => {
     const pairs: LatencyFound[] = [];
+    const cores = [stage.harness.loadCore, stage.harness.proxyCore];
+    /** Share of both cores that neither router nor harness used while it ran: other programs, or the host. */
+    const watched = async (name: string, targets: readonly string[]) => {
+      const look = () => ({ busy: readBusy(cores), own: readUsage(process.pid).cpuUs });
+      const looks: ReturnType<typeof look>[] = [];
+      const result = await put(stage, name, targets, THOUSAND, () => looks.push(look()));
+      const [begin, end] = [looks[0]!, looks[1]!];
+      const others = (end.busy - begin.busy - (end.own - begin.own)) / (result.seconds * 1e6 * cores.length);
+      return { result, others: Math.max(0, others) };
+    };
     for (let round = 1; round <= rounds; round++) {
-      const direct = await put(stage, `direct-${round}`, engines, THOUSAND);
-      const ours = await put(stage, `ours-${round}`, [router.address], THOUSAND);
-      pairs.push({ direct, ours });
+      const { result: direct } = await watched(`direct-${round}`, engines);
+      const { result: ours, others } = await watched(`ours-${round}`, [router.address]);
+      pairs.push({ direct, ours, others });
       const first = ({ ttftMs }: LoadResult) => `${ttftMs.p50.toFixed(2)}/${ttftMs.p99.toFixed(1)} ms`;
       stage.say(`round ${round} of ${rounds}: first token p50/p99 ${first(direct)} direct, ${first(ours)} ours`);
     }

@@ -57,6 +57,7 @@ test('added latency is the median of the differences within the pairs', () => {
   const pair = (direct: number, ours: number) => ({
     direct: load({ ttftMs: quantiles(direct, direct) }),
     ours: load({ ttftMs: quantiles(ours, ours) }),
+    others: 0,
   });
   // A slow minute slows both.
   const rows = judgeLatency([pair(1, 1.4), pair(50, 50.3), pair(1, 9)]);
