@@ -95,9 +95,9 @@ function raiseOpenFiles(): void {
 }
 
 try {
-  process.exitCode = await main();
+  // What a part that failed has left running is ended by the exit; it would keep this process alive.
+  process.exit(await main());
 } catch (error) {
   process.stderr.write(`${(error as Error).message}\n`);
-  // What is still running is ended by the exit.
   process.exit(1);
 }

@@ -53,7 +53,12 @@ export async function startRouter(stage: Stage, engines: readonly string[]): Pro
   const place = { engines, port, sparePort: 0, core: stage.harness.proxyCore, dir: stage.dir };
   const program = ours(file).start(place)!;
   const address = `127.0.0.1:${port}`;
-  await untilItServes(address, program);
+  try {
+    await untilItServes(address, program);
+  } catch (error) {
+    await program.stop();
+    throw error;
+  }
   return { program, address, metrics: () => page(address) };
 }
 

@@ -89,7 +89,8 @@ func (e *engine) metrics() string {
 // generate answers a chat request, plain or as a stream.
 func (e *engine) generate(p *conn, q request) bool {
 	// The seed decides, so that one run can be repeated; a router's second attempt fails alike.
-	fault := e.faults > 0 && float64(q.ask.Seed*2654435761%10_000) < e.faults*10_000
+	// A request without one (is it there? is it healthy?) does not fail.
+	fault := e.faults > 0 && q.ask.Seed > 0 && float64(q.ask.Seed*2654435761%10_000) < e.faults*10_000
 	if fault {
 		e.faulted.Add(1)
 		switch q.ask.Seed % 3 {
