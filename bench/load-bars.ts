@@ -1,6 +1,6 @@
 /**
  * `npm run bench:load`: what the router bears, against the bars that docs/load.md lists: open streams, added latency, large bodies,
- * engines that die, hang and restart, and ten minutes of all sorts of load. Engines, load and driver share one core, the router has another.
+ * engines that die, hang and restart, and ten minutes of all sorts of load. The router has one core, everything else the other.
  */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
