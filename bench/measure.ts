@@ -32,6 +32,10 @@ export interface LoadResult {
   readonly latencyMs: Quantiles;
   readonly ttftMs: Quantiles;
   readonly chunkDelayMs: Quantiles;
+  /** Between two chunks of one stream, as they arrived. */
+  readonly interTokenMs: Quantiles;
+  /** From the last event of a stream to its error event. */
+  readonly silenceMs: Quantiles;
 }
 
 /** One measured window of one contestant. */

@@ -6,6 +6,12 @@ import { PlainRequest } from '../proxy/client/plain-request.ts';
 import { formatSize } from '../units.ts';
 
 /**
+ * A body of known length is put together as it comes once so many of its bytes are there: joining 32 MiB at the end held up every
+ * other request for some 25 ms. Not before, for a length alone shall reserve nothing.
+ */
+const JOINED_EARLY = 1024 * 1024;
+
+/**
  * Refuses what is too large by its length before a byte of it is read, or on crossing the limit; the connection closes with that
  * answer, since the rest of the body is still on its way.
  */
@@ -21,11 +27,17 @@ export function readBody(
   if (request.headers.expect !== undefined && request.httpVersionMinor === 1) response.writeContinue();
   const slab = takeSlab(declared);
   return new Promise((resolve, reject) => {
+    let whole = slab;
     let pieces: Buffer[] | undefined;
     let first: Buffer | undefined;
     let length = 0;
     const onData = (piece: Buffer) => {
-      if (slab !== undefined) piece.copy(slab, length);
+      if (whole === undefined && length > JOINED_EARLY && declared > length) {
+        whole = Buffer.allocUnsafeSlow(declared);
+        Buffer.concat(pieces ?? [first!]).copy(whole);
+        pieces = first = undefined;
+      }
+      if (whole !== undefined) piece.copy(whole, length);
       else if (first === undefined) first = piece;
       else if (pieces === undefined) pieces = [first, piece];
       else pieces.push(piece);
@@ -37,7 +49,7 @@ export function readBody(
     };
     const onEnd = () => {
       forget();
-      if (slab !== undefined) resolve({ body: slab.subarray(0, length), slab });
+      if (whole !== undefined) resolve({ body: whole.subarray(0, length), slab });
       else resolve({ body: pieces === undefined ? (first ?? EMPTY) : Buffer.concat(pieces, length), slab: undefined });
     };
     const onClose = () => {

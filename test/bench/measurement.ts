@@ -36,6 +36,8 @@ export function measurement(
       latencyMs: quantiles,
       ttftMs: quantiles,
       chunkDelayMs: quantiles,
+      interTokenMs: quantiles,
+      silenceMs: quantiles,
     },
   };
 }

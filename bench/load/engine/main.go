@@ -6,6 +6,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"net"
@@ -26,9 +27,18 @@ func main() {
 	flag.DurationVar(&behaviour.ttft, "ttft", 0, "time between the head of a stream and its first event")
 	flag.DurationVar(&behaviour.keepAlive, "keep-alive", 0, "close connections idle for so long; 0 = never (vLLM: 5s)")
 	flag.Float64Var(&behaviour.faults, "fault-share", 0, "share of requests that fail: status 500, closed before the head, cut")
+	onTerm := flag.String("on-term", "exit", "what SIGTERM does: exit at once; hang = vLLM's default, the listener is closed and live "+
+		"requests get not a byte more; drain = vLLM's --shutdown-timeout, live requests end, new ones get a 500")
+	begun := flag.String("begun-file", "", "file that holds the number of open streams past their first event, readable after SIGKILL")
 	flag.Parse()
+	counter, err := openCounter(*begun)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
 
 	var addresses []string
+	var all []*engine
 	for i := 0; i < *engines; i++ {
 		at := *port
 		if at != 0 {
@@ -40,7 +50,12 @@ func main() {
 			os.Exit(1)
 		}
 		addresses = append(addresses, listener.Addr().String())
-		go (&engine{behaviour: behaviour}).accept(listener)
+		e := &engine{behaviour: behaviour, listener: listener, begun: counter, open: map[*conn]bool{}}
+		all = append(all, e)
+		go e.accept()
+	}
+	if *onTerm != "exit" {
+		go stopOnTerm(*onTerm, all)
 	}
 	line, _ := json.Marshal(map[string][]string{"listening": addresses})
 	fmt.Println(string(line))
@@ -53,9 +68,12 @@ type behaviour struct {
 	faults                   float64
 }
 
-func (e *engine) accept(listener net.Listener) {
+func (e *engine) accept() {
 	for {
-		c, err := listener.Accept()
+		c, err := e.listener.Accept()
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
 		if err != nil {
 			// Out of file descriptors: try again when some are closed.
 			time.Sleep(10 * time.Millisecond)

@@ -2,7 +2,9 @@ package main
 
 import (
 	"fmt"
+	"net"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -12,12 +14,23 @@ import (
 // engine is one port: its behaviour and what /metrics says about it.
 type engine struct {
 	behaviour
+	listener                          net.Listener
 	running, served, aborted, faulted atomic.Int64
+	// begun counts the open streams whose first event has been written.
+	begun *atomic.Int64
+	// hung: not a byte more goes out; draining: what comes now is refused.
+	hung, draining atomic.Bool
+	mutex          sync.Mutex
+	open           map[*conn]bool // whether a request is being answered on it
 }
 
 func (e *engine) serve(p *conn) {
 	defer p.c.Close()
+	defer e.forget(p)
 	for {
+		if !e.mark(p, false) {
+			return
+		}
 		if e.keepAlive > 0 {
 			p.c.SetReadDeadline(time.Now().Add(e.keepAlive))
 		}
@@ -25,6 +38,7 @@ func (e *engine) serve(p *conn) {
 		if err != nil {
 			return
 		}
+		e.mark(p, true)
 		if e.keepAlive > 0 {
 			p.c.SetReadDeadline(time.Time{})
 		}
@@ -38,6 +52,9 @@ func (e *engine) serve(p *conn) {
 func (e *engine) answer(p *conn, q request) bool {
 	switch {
 	case q.method == "POST" && q.path == "/v1/chat/completions":
+		if e.draining.Load() {
+			return p.reply(q, "500 Internal Server Error", "application/json", refusal)
+		}
 		e.running.Add(1)
 		ok := e.generate(p, q)
 		e.running.Add(-1)
@@ -72,7 +89,8 @@ func (e *engine) metrics() string {
 // generate answers a chat request, plain or as a stream.
 func (e *engine) generate(p *conn, q request) bool {
 	// The seed decides, so that one run can be repeated; a router's second attempt fails alike.
-	fault := e.faults > 0 && float64(q.ask.Seed*2654435761%10_000) < e.faults*10_000
+	// A request without one (is it there? is it healthy?) does not fail.
+	fault := e.faults > 0 && q.ask.Seed > 0 && float64(q.ask.Seed*2654435761%10_000) < e.faults*10_000
 	if fault {
 		e.faulted.Add(1)
 		switch q.ask.Seed % 3 {
@@ -86,7 +104,7 @@ func (e *engine) generate(p *conn, q request) bool {
 	if q.ask.Stream {
 		return e.stream(p, q, fault)
 	}
-	if e.latency > 0 && !p.waitUntil(time.Now().Add(e.latency)) {
+	if e.latency > 0 && !p.waitUntil(time.Now().Add(e.latency)) || e.silent(p) {
 		e.aborted.Add(1)
 		return false
 	}
@@ -118,7 +136,7 @@ func (e *engine) stream(p *conn, q request, fault bool) bool {
 		gap = time.Second / time.Duration(q.ask.Rate)
 	}
 	for k := 1; k <= n; k++ {
-		if (k > 1 && gap > 0 || k == 1 && e.ttft > 0) && !p.waitUntil(due) {
+		if (k > 1 && gap > 0 || k == 1 && e.ttft > 0) && !p.waitUntil(due) || e.silent(p) {
 			e.aborted.Add(1)
 			return false
 		}
@@ -131,6 +149,10 @@ func (e *engine) stream(p *conn, q request, fault bool) bool {
 		if p.write() != nil {
 			e.aborted.Add(1)
 			return false
+		}
+		if k == 1 {
+			e.begun.Add(1)
+			defer e.begun.Add(-1)
 		}
 		if fault && k > n/2 {
 			return false

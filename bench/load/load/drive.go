@@ -1,6 +1,7 @@
 package main
 
 import (
+	"math"
 	"sync"
 	"time"
 )
@@ -83,10 +84,11 @@ func lastsUntil(end, now time.Time, chunks, rate int) int {
 	if now.Add(length).Before(end.Add(-time.Second)) {
 		return chunks
 	}
-	return max(1, int((end.Sub(now)+200*time.Millisecond)*time.Duration(rate)/time.Second))
+	// The first chunk comes at once, so the last one is due after one gap less than there are chunks.
+	return 2 + max(0, int((end.Sub(now)+200*time.Millisecond)*time.Duration(rate)/time.Second))
 }
 
-// openLoop begins requests at a fixed rate, whatever becomes of those before; latencies count from the planned time.
+// openLoop begins requests, plain or streamed, at a fixed rate, whatever becomes of those before; latencies count from the planned time.
 func openLoop(o options, j *job, begin, end time.Time) {
 	var all sync.WaitGroup
 	var mutex sync.Mutex
@@ -94,6 +96,11 @@ func openLoop(o options, j *job, begin, end time.Time) {
 	gap := time.Duration(float64(time.Second) / o.arrivals)
 	for i := 0; ; i++ {
 		due := begin.Add(time.Duration(i) * gap)
+		if o.streamed {
+			// Streams that begin on a grid would have their chunks due in bursts, for as long as they last.
+			_, share := math.Modf(float64(i) * math.Phi)
+			due = due.Add(time.Duration(share * float64(gap)))
+		}
 		if !due.Before(end) {
 			break
 		}
@@ -113,7 +120,13 @@ func openLoop(o options, j *job, begin, end time.Time) {
 			if p == nil {
 				return
 			}
-			if !j.plain(p, due) {
+			usable := false
+			if o.streamed {
+				usable = j.stream(p, lastsUntil(end, due, o.chunks, o.rate), o.rate, due)
+			} else {
+				usable = j.plain(p, due)
+			}
+			if !usable {
 				s.drop()
 			}
 			mutex.Lock()

@@ -197,6 +197,10 @@ func TestEveryDefectOfAStreamIsAnError(t *testing.T) {
 			all[3] = "data: {\"error\":{\"message\":\"gone\"}}\n\n"
 			return streamAnswer(strings.Join(all, ""), true), false
 		}},
+		"an error event before any other": {"error as first event", func(all []string) (string, bool) {
+			all[0] = "data: {\"error\":{\"message\":\"busy\"}}\n\n"
+			return streamAnswer(strings.Join(all, ""), true), false
+		}},
 		"silence": {"timeout", func(all []string) (string, bool) {
 			return streamAnswer(strings.Join(all[:4], ""), false), false
 		}},

@@ -18,6 +18,7 @@ type options struct {
 	targets                        []string
 	conns, streams, rate, chunks   int
 	arrivals                       float64
+	streamed                       bool
 	warmup, seconds, ramp, connect time.Duration
 }
 
@@ -30,6 +31,7 @@ func main() {
 	flag.IntVar(&o.conns, "conns", 0, "plain requests, closed loop: this many connections, each with one request at a time")
 	flag.IntVar(&o.streams, "streams", 0, "streams: this many open at a time")
 	flag.Float64Var(&o.arrivals, "arrivals", 0, "plain requests, open loop: this many begin each second")
+	flag.BoolVar(&o.streamed, "streamed", false, "the requests of -arrivals are streams")
 	flag.IntVar(&o.rate, "rate", 50, "chunks per second of each stream")
 	flag.IntVar(&o.chunks, "chunks", 200, "chunks of each stream")
 	flag.DurationVar(&o.warmup, "warmup", time.Second, "load before the measured window")

@@ -168,6 +168,7 @@ func (j *job) stream(p *conn, chunks, rate int, due time.Time) bool {
 func (j *job) events(p *conn, ask wire.Ask, due time.Time, leaveAfter int) (bool, error) {
 	var room [512]byte
 	var part []byte
+	var last time.Time
 	for k := 0; ; k++ {
 		event, err := p.nextEvent(&part)
 		if err == io.EOF {
@@ -182,6 +183,10 @@ func (j *job) events(p *conn, ask wire.Ask, due time.Time, leaveAfter int) (bool
 		wasDue := wire.DueOf(event)
 		if !bytes.Equal(event, wire.AppendEvent(room[:0], ask.Seed, k, ask.Chunks, wasDue)) {
 			if wire.IsError(event) {
+				if k == 0 {
+					return false, failure{"error as first event", string(event)}
+				}
+				j.silence.add(time.Since(last))
 				return false, failure{"error event", string(event)}
 			}
 			return false, failure{"content", fmt.Sprintf("event %d of %d: %q", k, ask.Chunks, event)}
@@ -189,10 +194,15 @@ func (j *job) events(p *conn, ask wire.Ask, due time.Time, leaveAfter int) (bool
 		if k == 0 && j.inWindow.Load() {
 			j.ttft.add(time.Since(due))
 		}
+		now := time.Now()
 		if k >= 1 && k <= ask.Chunks && j.inWindow.Load() {
 			j.chunks.Add(1)
-			j.delay.add(time.Duration(time.Now().UnixNano() - wasDue))
+			j.delay.add(time.Duration(now.UnixNano() - wasDue))
+			if k > 1 {
+				j.gap.add(now.Sub(last))
+			}
 		}
+		last = now
 		if k == leaveAfter {
 			return true, nil
 		}

@@ -17,7 +17,9 @@ type counters struct {
 	inWindow atomic.Bool
 
 	requests, chunks, aborted, slow, unanswered atomic.Int64
-	latency, ttft, delay                        histogram
+	latency, ttft, delay, gap                   histogram
+	// silence is what passed between the last good event of a stream and its error event, whatever the window.
+	silence histogram
 
 	mutex  sync.Mutex
 	errors map[string]int
@@ -40,6 +42,8 @@ type result struct {
 	Latency    quantiles      `json:"latencyMs"`
 	TTFT       quantiles      `json:"ttftMs"`
 	Delay      quantiles      `json:"chunkDelayMs"`
+	Gap        quantiles      `json:"interTokenMs"`
+	Silence    quantiles      `json:"silenceMs"`
 }
 
 func (s *counters) result(window time.Duration) result {
@@ -49,6 +53,7 @@ func (s *counters) result(window time.Duration) result {
 		Seconds: window.Seconds(), Requests: s.requests.Load(), Chunks: s.chunks.Load(), Aborted: s.aborted.Load(),
 		Slow: s.slow.Load(), Unanswered: s.unanswered.Load(), Errors: s.faults, ErrorKinds: s.errors, Samples: s.sample,
 		Latency: s.latency.quantiles(), TTFT: s.ttft.quantiles(), Delay: s.delay.quantiles(),
+		Gap: s.gap.quantiles(), Silence: s.silence.quantiles(),
 	}
 	r.PerSecond = float64(r.Requests) / r.Seconds
 	return r
