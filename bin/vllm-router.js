@@ -2,6 +2,7 @@
 // Plain JavaScript that any Node can parse: an older Node must get a sentence, not a syntax error.
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { setFlagsFromString } from 'node:v8';
 
 const REQUIRED = [22, 22];
 const [major, minor] = process.versions.node.split('.').map(Number);
@@ -13,6 +14,11 @@ if (major < REQUIRED[0] || (major === REQUIRED[0] && minor < REQUIRED[1])) {
   );
   process.exit(1);
 }
+
+// With some dozens of requests a second most of a request's way would be interpreted for minutes: V8 compiles what it has seen a few hundred
+// times. Compiled at the first call instead, 200 streams of 50 chunks/s take a tenth less CPU in their first ten seconds (medians of three
+// pairs of runs: 1.50 against 1.62 times nginx), and the start no longer.
+for (const flag of ['--always-sparkplug', '--no-lazy-feedback-allocation']) setFlagsFromString(flag);
 
 // The package ships dist/; a checkout runs its sources as they are (Node strips the types).
 const source = new URL('../src/main.ts', import.meta.url);
