@@ -8,7 +8,7 @@ export interface ReadBody {
   readonly slab: Buffer | undefined;
 }
 
-/** A declared length is only a promise: beyond this, memory comes as the bytes do. */
+/** A declared length is only a promise: more memory than this is for those who have sent as much. */
 const AT_ONCE = 1024 * 1024;
 /** With this much still to come, reading it where it belongs is worth the change of buffers. */
 const WORTH_A_BUFFER = 16 * 1024;
@@ -98,13 +98,13 @@ export class PlainBody {
     return { body: this.#target!.subarray(0, this.length), slab: this.#slab };
   }
 
-  /** Twice the memory each time: no byte is copied more than once on average. */
+  /** Whose first bytes have come, gets room for all: joining them at the end would hold up every other request. */
   #makeRoom(count: number): void {
     const target = this.#target!;
     if (this.received + count <= target.length) return;
-    const larger = Buffer.allocUnsafe(Math.min(this.length, Math.max(target.length * 2, this.received + count)));
-    target.copy(larger, 0, 0, this.received);
-    this.#target = larger;
+    const whole = Buffer.allocUnsafeSlow(this.length);
+    target.copy(whole, 0, 0, this.received);
+    this.#target = whole;
   }
 }
 
