@@ -1,8 +1,6 @@
+import { HEADER_LINES, withoutSpace } from '../header-lines.ts';
+
 const REQUEST_LINE = /^POST (\/[!-~]*) HTTP\/1\.1$/;
-/** All header lines at once, each behind its line break: a token, a colon, and a value without control characters. */
-const HEADER_LINES =
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it refuses
-  /^(?:\r\n[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[^\x00-\x08\x0a-\x1f\x7f]*)+$/;
 const LENGTH = /^\d{1,15}$/;
 
 /** A POST whose body has a length and whose head holds nothing that can be read in two ways. */
@@ -58,17 +56,4 @@ function isPlain(name: string, value: string): boolean {
     default:
       return true;
   }
-}
-
-/** Spaces and tabs alone; no other white space gets here. */
-function withoutSpace(text: string, from: number, to: number): string {
-  let start = from;
-  let end = to;
-  while (start < end && isSpace(text.charCodeAt(start))) start++;
-  while (end > start && isSpace(text.charCodeAt(end - 1))) end--;
-  return text.slice(start, end);
-}
-
-function isSpace(code: number): boolean {
-  return code === 0x20 || code === 0x09;
 }

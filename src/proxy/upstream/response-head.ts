@@ -1,13 +1,10 @@
 import type { ResponseHead } from '../../backends/pool.ts';
+import { HEADER_LINES, withoutSpace } from '../header-lines.ts';
 
 /** Engines answer with some 300 bytes of head; more than this is no engine of ours. */
 export const MAX_HEAD = 16 * 1024;
 
 const STATUS_LINE = /^HTTP\/1\.([01]) ([1-9]\d\d)(?: [\t\x20-\x7e\x80-\xff]*)?$/;
-/** All header lines at once, each behind its line break: a token, a colon, and a value without control characters. */
-const HEADER_LINES =
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it refuses
-  /^(?:\r\n[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[^\x00-\x08\x0a-\x1f\x7f]*)*$/;
 
 /** A parsed head, and whether the connection may be used again. */
 export interface ParsedHead extends ResponseHead {
@@ -65,17 +62,4 @@ export function parseHead(text: string, method: string): ParsedHead | string {
   if (encoding !== '') return { status, rawHeaders, framing: 'chunked', length: 0, keepAlive };
   if (length >= 0) return { status, rawHeaders, framing: length === 0 ? 'none' : 'length', length, keepAlive };
   return { status, rawHeaders, framing: 'eof', length: 0, keepAlive: false };
-}
-
-/** Spaces and tabs alone: `trim` also takes line breaks and other control characters away, which must be refused. */
-function withoutSpace(line: string, from: number, to: number): string {
-  let start = from;
-  let end = to;
-  while (start < end && isSpace(line.charCodeAt(start))) start++;
-  while (end > start && isSpace(line.charCodeAt(end - 1))) end--;
-  return line.slice(start, end);
-}
-
-function isSpace(code: number): boolean {
-  return code === 0x20 || code === 0x09;
 }
