@@ -1,9 +1,9 @@
-import { connect, type Socket, type TcpNetConnectOpts } from 'node:net';
-import { connect as connectTls } from 'node:tls';
+import type { Socket } from 'node:net';
 import { UpstreamError, type UpstreamFailure } from '../../backends/pool.ts';
 import { writeLater } from '../write-batch.ts';
 import { ChunkScanner } from './chunk-scanner.ts';
 import type { ConnectionOwner, SocketExchange, Target } from './exchange.ts';
+import { openSocket } from './open-socket.ts';
 import { MAX_HEAD, type ParsedHead, parseHead } from './response-head.ts';
 
 /**
@@ -46,15 +46,7 @@ export class Connection {
   constructor(target: Target, owner: ConnectionOwner, connectTimeout: number) {
     this.#owner = owner;
     this.#target = target;
-    const options: TcpNetConnectOpts = {
-      host: target.host,
-      port: target.port,
-      noDelay: true,
-      onread: { buffer: READ_BUFFER, callback: (bytes: number) => this.#readSafely(bytes) },
-    };
-    this.#socket = target.tls
-      ? connectTls({ ...options, ALPNProtocols: ['http/1.1'], ...(isName(target.host) && { servername: target.host }) })
-      : connect(options);
+    this.#socket = openSocket(target, { buffer: READ_BUFFER, callback: (bytes) => this.#readSafely(bytes) });
     this.#socket.once(target.tls ? 'secureConnect' : 'connect', () => this.#onConnected());
     this.#socket.on('error', (error) => {
       this.#failure = error;
@@ -289,9 +281,4 @@ export class Connection {
     const known = exchange.resent && reason === 'connect_failed' ? 'disconnected' : reason;
     exchange.handler.onError(new UpstreamError(known, message, { cause: this.#failure }));
   }
-}
-
-/** SNI takes names only; an address there is a protocol error (RFC 6066 §3). */
-function isName(host: string): boolean {
-  return !/^[\d.]+$/.test(host) && !host.includes(':');
 }
