@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { UpstreamError, type UpstreamFailure } from '../../backends/pool.ts';
-import { writeLater } from '../write-batch.ts';
+import { isWaiting, writeLater } from '../write-batch.ts';
 import { ChunkScanner } from './chunk-scanner.ts';
 import type { ConnectionOwner, SocketExchange, Target } from './exchange.ts';
 import { openSocket } from './open-socket.ts';
@@ -39,6 +39,8 @@ export class Connection {
   #gotBytes = false;
   #connectTimer: NodeJS.Timeout | undefined;
   #sentAt = 0;
+  /** Of writes, the one that a small request goes out with. */
+  #batch = -1;
   #failure: Error | undefined;
   /** Monotonic ms since which it is idle. */
   idleSince = 0;
@@ -76,7 +78,7 @@ export class Connection {
     const socket = this.#socket;
     if (body === undefined || body.length === 0) socket.write(head, 'latin1');
     // Node copies a short text to its stack and writes it: cheaper than a buffer for both, or a writev of two.
-    else if (body.length < 15_000) writeLater(socket, head + body.toString('latin1'));
+    else if (body.length < 15_000) this.#batch = writeLater(socket, head + body.toString('latin1'));
     else {
       socket.cork();
       socket.write(head, 'latin1');
@@ -126,6 +128,11 @@ export class Connection {
   }
 
   #onRead(bytes: number): boolean {
+    // What has not been sent cannot have been answered: as on an idle connection, these bytes belong to nobody.
+    if (isWaiting(this.#batch)) {
+      this.#socket.destroy();
+      return false;
+    }
     this.#gotBytes = true;
     let at = 0;
     // After the body's end nothing may follow: without a request outstanding those bytes belong to nobody.

@@ -302,6 +302,21 @@ test('an answer before the whole request has gone out does not leave the rest in
   assert.equal(sockets.length, 2);
 });
 
+test('bytes that come before a small request is written are no answer to it: it goes out on another connection', async (t) => {
+  const { url, requests, sockets } = await scripted(t, (socket) => socket.write(ANSWER));
+  const made = pool(t, url);
+  await exchange(made);
+  const [first] = sockets;
+  // What waits from here on is written behind the next reads, which find these bytes.
+  await new Promise((resolve) => setImmediate(resolve));
+  first!.write(ANSWER.replace('hi', 'no'));
+  assert.equal((await exchange(made, { method: 'POST', body: Buffer.from('small') })).body.toString(), 'hi');
+  await exchange(made);
+  assert.equal(sockets.length, 2);
+  assert.equal(requests.length, 3);
+  await closed(first!);
+});
+
 test('TLS: a certificate that nobody vouches for is refused, a trusted one serves', async (t) => {
   const { key, cert } = certificate();
   const { url, requests } = await scripted(t, (socket) => socket.write(`${CHUNKED}2\r\nhi\r\n0\r\n\r\n`), {
