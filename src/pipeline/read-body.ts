@@ -1,15 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { RouterError } from '../errors.ts';
 import { takeSlab } from '../proxy/body-slabs.ts';
-import type { ReadBody } from '../proxy/client/plain-body.ts';
+import { bodyTooLarge, PROMISED, type ReadBody } from '../proxy/client/plain-body.ts';
 import { PlainRequest } from '../proxy/client/plain-request.ts';
-import { formatSize } from '../units.ts';
-
-/**
- * A body of known length is put together as it comes once so many of its bytes are there: joining 32 MiB at the end held up every
- * other request for some 25 ms. Not before, for a length alone shall reserve nothing.
- */
-const JOINED_EARLY = 1024 * 1024;
 
 /**
  * Refuses what is too large by its length before a byte of it is read, or on crossing the limit; the connection closes with that
@@ -22,7 +15,7 @@ export function readBody(
 ): ReadBody | Promise<ReadBody> {
   if (request instanceof PlainRequest) return request.body(limit);
   const declared = Number(request.headers['content-length'] ?? -1);
-  if (declared > limit) return Promise.reject(tooLarge(limit));
+  if (declared > limit) return Promise.reject(bodyTooLarge(limit));
   // A client that asks first is told to go on only now: key and size have been looked at.
   if (request.headers.expect !== undefined && request.httpVersionMinor === 1) response.writeContinue();
   const slab = takeSlab(declared);
@@ -32,7 +25,7 @@ export function readBody(
     let first: Buffer | undefined;
     let length = 0;
     const onData = (piece: Buffer) => {
-      if (whole === undefined && length > JOINED_EARLY && declared > length) {
+      if (whole === undefined && length > PROMISED && declared > length) {
         whole = Buffer.allocUnsafeSlow(declared);
         Buffer.concat(pieces ?? [first!]).copy(whole);
         pieces = first = undefined;
@@ -45,7 +38,7 @@ export function readBody(
       if (length <= limit) return;
       forget();
       request.pause();
-      reject(tooLarge(limit));
+      reject(bodyTooLarge(limit));
     };
     const onEnd = () => {
       forget();
@@ -70,7 +63,3 @@ export function readBody(
 }
 
 const EMPTY = Buffer.alloc(0);
-
-function tooLarge(limit: number): RouterError {
-  return new RouterError('body_too_large', { limit: formatSize(limit) }, { headers: { connection: 'close' } });
-}

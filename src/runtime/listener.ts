@@ -6,12 +6,11 @@ import { createSecureContext } from 'node:tls';
 import { bindsConflict } from '../config/bind.ts';
 import type { ListenerConfig } from '../config/config.ts';
 import { RouterError } from '../errors.ts';
+import { MAX_HEAD } from '../proxy/client/plain-connection.ts';
+import { KEEP_ALIVE } from '../proxy/client/plain-response.ts';
 import { onClientError, rawAnswer } from './client-error.ts';
 import type { ConnectionCap } from './connection-cap.ts';
 import { PlainFront, type PlainHandler, type TimeLimits } from './plain-front.ts';
-
-/** Bytes of request head; vLLM takes more, no client we know of sends that. */
-const MAX_HEAD = 16 * 1024;
 
 const SERVER_OPTIONS = {
   maxHeaderSize: MAX_HEAD,
@@ -20,8 +19,7 @@ const SERVER_OPTIONS = {
   connectionsCheckingInterval: 1_000,
   headersTimeout: 10_000,
   requestTimeout: 60_000,
-  // Above the 60 s idle time-out of common load balancers, so that they close first and no request meets a closing socket.
-  keepAliveTimeout: 65_000,
+  keepAliveTimeout: KEEP_ALIVE,
   insecureHTTPParser: false,
   // The pipeline answers that in our own shape.
   requireHostHeader: false,

@@ -8,8 +8,11 @@ export interface ReadBody {
   readonly slab: Buffer | undefined;
 }
 
-/** A declared length is only a promise: more memory than this is for those who have sent as much. */
-const AT_ONCE = 1024 * 1024;
+/**
+ * A declared length is only a promise: memory for all of it is for those who have sent as much as this. To join the pieces of 32 MiB at the
+ * end would hold up every other request for some 25 ms.
+ */
+export const PROMISED = 1024 * 1024;
 /** With this much still to come, reading it where it belongs is worth the change of buffers. */
 const WORTH_A_BUFFER = 16 * 1024;
 
@@ -37,10 +40,10 @@ export class PlainBody {
   /** To be called before the handler of the request returns, at once where all of it is here; throws `body_too_large`. */
   claim(limit: number): ReadBody | Promise<ReadBody> {
     const first = this.#first;
-    if (this.length > limit) throw new RouterError('body_too_large', { limit: formatSize(limit) }, CLOSE);
+    if (this.length > limit) throw bodyTooLarge(limit);
     if (first === undefined) throw new RouterError('bad_request', { detail: 'the body is gone' }, CLOSE);
     this.#slab = takeSlab(this.length);
-    this.#target = this.#slab ?? Buffer.allocUnsafe(Math.min(this.length, AT_ONCE));
+    this.#target = this.#slab ?? Buffer.allocUnsafe(Math.min(this.length, PROMISED));
     first.copy(this.#target, 0, 0, this.received);
     if (this.complete) return this.#whole();
     this.#settled = Promise.withResolvers();
@@ -98,7 +101,7 @@ export class PlainBody {
     return { body: this.#target!.subarray(0, this.length), slab: this.#slab };
   }
 
-  /** Whose first bytes have come, gets room for all: joining them at the end would hold up every other request. */
+  /** Room for all of it. */
   #makeRoom(count: number): void {
     const target = this.#target!;
     if (this.received + count <= target.length) return;
@@ -106,6 +109,11 @@ export class PlainBody {
     target.copy(whole, 0, 0, this.received);
     this.#target = whole;
   }
+}
+
+/** It ends the connection: the rest of the body is still on its way. */
+export function bodyTooLarge(limit: number): RouterError {
+  return new RouterError('body_too_large', { limit: formatSize(limit) }, CLOSE);
 }
 
 const CLOSE = { headers: { connection: 'close' } };

@@ -10,8 +10,8 @@ import { parsePlainHead } from './request-head.ts';
 /** One read buffer for all connections, as on the engines' side: libuv fills it and calls back before the next read. */
 const READ_BUFFER = Buffer.allocUnsafeSlow(64 * 1024);
 const HEAD_END = Buffer.from('\r\n\r\n');
-/** Bytes of head; the same limit as `node:http`'s here. */
-const MAX_HEAD = 16 * 1024;
+/** Bytes of request head; vLLM takes more, no client we know of sends that. */
+export const MAX_HEAD = 16 * 1024;
 /** Bytes of further requests that are kept while one is answered; then the client has to wait. */
 const MAX_KEPT = 64 * 1024;
 
@@ -47,7 +47,7 @@ export class PlainConnection {
   /** ms for which a reader may stand still; 0 = not watched. */
   #awaited = 0;
   phase: Phase = 'idle';
-  /** Has it had a request yet. */
+  /** It has had no request yet. */
   fresh = true;
   /** Monotonic ms at which the phase began. */
   since = performance.now();

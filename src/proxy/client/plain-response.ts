@@ -5,8 +5,10 @@ import type { ClientResponse } from './client-exchange.ts';
 import { dateLine } from './date-line.ts';
 import type { PlainRequest } from './plain-request.ts';
 
+/** ms. Above the 60 s idle time-out of common load balancers, so that they close first and no request meets a closing socket. */
+export const KEEP_ALIVE = 65_000;
 /** As `node:http` says it; clients take the hint and do not reuse a connection that is about to close. */
-const KEEP_ALIVE = 'Connection: keep-alive\r\nKeep-Alive: timeout=65\r\n';
+const KEEP_ALIVE_LINES = `Connection: keep-alive\r\nKeep-Alive: timeout=${KEEP_ALIVE / 1000}\r\n`;
 const INVALID_VALUE = /[^\t\x20-\x7e\x80-\xff]/;
 
 /** What a response needs of its connection. */
@@ -73,7 +75,7 @@ export class PlainResponse implements ClientResponse {
     }
     if (this.#extra.length > 0) lines += this.#extraLines(list);
     if (!dated) lines += dateLine();
-    if (!this.#close) lines += KEEP_ALIVE;
+    if (!this.#close) lines += KEEP_ALIVE_LINES;
     this.#chunked = !framed;
     if (this.#chunked) lines += 'Transfer-Encoding: chunked\r\n';
     this.#head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'unknown'}\r\n${lines}\r\n`;
