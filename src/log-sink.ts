@@ -14,9 +14,10 @@ const AGAIN = 20;
 const MOST_PER_CHARACTER = 3;
 
 /**
- * Lines to a file descriptor, asynchronously and in batches. Each goes into the batch as bytes at once, while it is in the processor's cache:
- * joined as text first, some 400 lines of 30 pieces each are put together from cold memory (2 µs a line). Not sonic-boom, pino's own: it measures its whole buffer anew
- * with every write (10 of 11 µs a line), and its flushSync never returns once the reader of a pipe is gone.
+ * Lines to a file descriptor, asynchronously and in batches. Each goes into the batch as bytes at once, while it is in the processor's
+ * cache: joined as text first, some 400 lines of 30 pieces each are put together from cold memory (2 µs a line). Not sonic-boom, pino's
+ * own: it measures its whole buffer anew with every write (10 of 11 µs a line), and its flushSync never returns once the reader of a pipe
+ * is gone.
  */
 export class LogSink {
   readonly #fd: number;
