@@ -2,6 +2,7 @@ import type { RequestListener } from 'node:http';
 import type Koa from 'koa';
 import { RouterError } from '../errors.ts';
 import { returnSlab } from '../proxy/body-slabs.ts';
+import { pathOf } from '../proxy/client/plain-connection.ts';
 import { requestHeaderLines } from '../proxy/request-headers.ts';
 import { authenticate } from './authenticate.ts';
 import { ENDPOINTS } from './endpoints.ts';
@@ -38,8 +39,8 @@ function enter(deps: PipelineDeps, own: Koa.Middleware<State>): Koa.Middleware<S
     const snapshot = deps.snapshot();
     ctx.state.snapshot = snapshot;
     const url = req.url!;
-    const mark = url.indexOf('?');
-    const endpoint = ENDPOINTS.get(mark < 0 ? url : url.slice(0, mark));
+    const path = pathOf(url);
+    const endpoint = ENDPOINTS.get(path);
     const listener = deps.listener(snapshot);
     if (endpoint === undefined || !listener.serve.includes('openai')) {
       return own(ctx, async () => refuse(ctx, next));
@@ -55,7 +56,7 @@ function enter(deps: PipelineDeps, own: Koa.Middleware<State>): Koa.Middleware<S
       request: req,
       response: res,
       endpoint,
-      query: mark < 0 ? '' : url.slice(mark),
+      query: url.slice(path.length),
       id: ctx.state.id,
       snapshot,
       listener,

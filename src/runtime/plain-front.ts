@@ -1,10 +1,8 @@
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
-import { type Place, Roster } from '../backends/roster.ts';
+import { Roster } from '../backends/roster.ts';
 import { RouterError } from '../errors.ts';
-import { PlainConnection } from '../proxy/client/plain-connection.ts';
-import type { PlainRequest } from '../proxy/client/plain-request.ts';
-import type { PlainResponse } from '../proxy/client/plain-response.ts';
+import { type ConnectionHost, PlainConnection } from '../proxy/client/plain-connection.ts';
 import { rawAnswer } from './client-error.ts';
 import type { ConnectionCap } from './connection-cap.ts';
 
@@ -17,18 +15,16 @@ export interface TimeLimits {
 }
 
 /** What a front does with the requests that it can read itself. */
-export interface PlainHandler {
-  serves(path: string): boolean;
-  handle(request: PlainRequest, response: PlainResponse): void;
-}
+export type PlainHandler = Pick<ConnectionHost, 'serves' | 'handle'>;
 
 /**
  * Stands before a `node:http` server on its port: takes its connections, serves plain requests without it, and gives it each connection that
  * has another kind of request. The server goes on owning the address and everything that is not plain.
  */
-export class PlainFront {
+export class PlainFront implements ConnectionHost {
+  readonly serves: PlainHandler['serves'];
+  readonly handle: PlainHandler['handle'];
   readonly #connections = new Roster<PlainConnection>();
-  readonly #handler: PlainHandler;
   readonly #cap: ConnectionCap;
   readonly #times: TimeLimits;
   readonly #server: Server;
@@ -39,7 +35,8 @@ export class PlainFront {
 
   constructor(server: Server, handler: PlainHandler, cap: ConnectionCap, times: TimeLimits) {
     this.#server = server;
-    this.#handler = handler;
+    this.serves = handler.serves;
+    this.handle = handler.handle;
     this.#cap = cap;
     this.#times = times;
     this.#serverListeners = server.listeners('connection') as ((socket: Socket) => void)[];
@@ -65,31 +62,26 @@ export class PlainFront {
     });
   }
 
-  #accept(accepted: Socket): void {
-    let place: Place<PlainConnection> | undefined;
-    const connection = PlainConnection.open(accepted, {
-      serves: (path) => this.#handler.serves(path),
-      handle: (request, response) => this.#handler.handle(request, response),
-      handOver: (socket) => this.#handOver(socket),
-      onClosed: () => this.#left(place!),
-      isClosing: () => this.closing,
-    });
-    this.#cap.accept(connection?.socket ?? accepted);
-    if (connection === undefined) {
-      this.#handOver(accepted);
-      return;
-    }
-    place = this.#connections.add(connection);
-    this.#sweeping ??= setInterval(() => this.#sweep(), this.#times.connectionsCheckingInterval).unref();
-  }
-
-  #handOver(socket: Socket): void {
+  handOver(socket: Socket): void {
     for (const listener of this.#serverListeners) listener.call(this.#server, socket);
   }
 
-  #left(place: Place<PlainConnection>): void {
-    this.#connections.delete(place);
-    if (this.#connections.size > 0) return;
+  #accept(accepted: Socket): void {
+    const connection = PlainConnection.open(accepted, this);
+    this.#cap.accept(connection?.socket ?? accepted);
+    if (connection === undefined) {
+      this.handOver(accepted);
+      return;
+    }
+    const place = this.#connections.add(connection);
+    connection.socket.once('close', () => {
+      this.#connections.delete(place);
+      if (this.#connections.size === 0) this.#onEmpty();
+    });
+    this.#sweeping ??= setInterval(() => this.#sweep(), this.#times.connectionsCheckingInterval).unref();
+  }
+
+  #onEmpty(): void {
     clearInterval(this.#sweeping);
     this.#sweeping = undefined;
     this.#empty?.();

@@ -22,9 +22,8 @@ export interface ConnectionHost {
   handle(request: PlainRequest, response: PlainResponse): void;
   /** From here on the socket is `node:http`'s; the bytes that have come are in it, to be read again. */
   handOver(socket: Socket): void;
-  onClosed(): void;
   /** Answers end their connections from now on. */
-  isClosing(): boolean;
+  readonly closing: boolean;
 }
 
 type Phase = 'idle' | 'body' | 'answering' | 'handed-over';
@@ -81,7 +80,7 @@ export class PlainConnection {
   onAnswered(close: boolean): void {
     this.#response = undefined;
     const complete = this.#body?.complete ?? true;
-    if (close || !complete || this.#host.isClosing()) {
+    if (close || !complete || this.#host.closing) {
       this.socket.destroySoon();
       return;
     }
@@ -200,11 +199,11 @@ export class PlainConnection {
     this.#body?.fail(new RouterError('bad_request', { detail: 'the request ended early' }));
     this.#body?.release();
     this.#response?.lost();
-    this.#host.onClosed();
   }
 }
 
-function pathOf(url: string): string {
+/** Without the query. */
+export function pathOf(url: string): string {
   const mark = url.indexOf('?');
   return mark < 0 ? url : url.slice(0, mark);
 }
