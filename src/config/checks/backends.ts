@@ -3,8 +3,8 @@ import type { DocumentView } from '../document.ts';
 import { matchesPattern } from '../pattern.ts';
 import { didYouMean } from '../suggest.ts';
 import type { Path } from '../tree.ts';
-import { normaliseUrl, parseUrl } from '../url.ts';
-import { withoutPassword } from '../wording.ts';
+import { normaliseUrl } from '../url.ts';
+import { checkedUrl, type UrlHints } from './url.ts';
 
 /** What a file can know of a backend before anything runs. */
 interface KnownBackend {
@@ -34,23 +34,18 @@ export function checkBackends(view: DocumentView): void {
   if (all.length > 0 && backends.size === view.entries(['discovery']).length) checkAliases(view, all);
 }
 
-function checkUrl(view: DocumentView, path: Path, seen: Map<string, Path>): void {
-  const text = view.string(path);
-  // Anything else has been reported by the schema.
-  if (text === undefined || !/^https?:\/\/[^\s?#]+$/i.test(text)) return;
-  const url = parseUrl(text);
-  const normal = normaliseUrl(text);
-  if (!url || normal === undefined) {
+const HINTS: UrlHints = {
+  wrong: (text) => {
     const ipv6 = /^(https?:\/\/)([0-9A-Fa-f:]+):(\d+)(\/\S*)?$/.exec(text);
-    const hint = ipv6 && isIPv6(ipv6[2]!) ? `write ${ipv6[1]}[${ipv6[2]}]:${ipv6[3]}${ipv6[4] ?? ''}` : undefined;
-    view.report('bad-url', path, `${JSON.stringify(withoutPassword(text))} is no URL that can be called`, { hint });
-    return;
-  }
-  if (url.username !== '' || url.password !== '') {
-    view.report('plaintext-secret', path, 'the URL holds a password, and it is not sent', {
-      hint: 'use apiKey: { env: NAME } or { file: PATH }',
-    });
-  }
+    return ipv6 && isIPv6(ipv6[2]!) ? `write ${ipv6[1]}[${ipv6[2]}]:${ipv6[3]}${ipv6[4] ?? ''}` : undefined;
+  },
+  password: 'use apiKey: { env: NAME } or { file: PATH }',
+};
+
+function checkUrl(view: DocumentView, path: Path, seen: Map<string, Path>): void {
+  const url = checkedUrl(view, path, HINTS);
+  if (url === undefined) return;
+  const normal = normaliseUrl(url.href)!;
   if (/\/v1$/.test(normal)) {
     view.report(
       'url-with-api-path',

@@ -1,7 +1,6 @@
 import type { DocumentView } from '../document.ts';
 import type { Path } from '../tree.ts';
-import { parseUrl } from '../url.ts';
-import { withoutPassword } from '../wording.ts';
+import { checkedUrl } from './url.ts';
 
 const ENDPOINT: Path = ['tracing', 'endpoint'];
 /** What the export says itself. */
@@ -16,20 +15,8 @@ export function checkTracing(view: DocumentView): void {
 }
 
 function checkEndpoint(view: DocumentView): void {
-  const text = view.string(ENDPOINT);
-  // Anything else has been reported by the schema.
-  if (text === undefined || !/^https?:\/\/[^\s?#]+$/i.test(text)) return;
-  const url = parseUrl(text);
-  if (url === undefined) {
-    view.report('bad-url', ENDPOINT, `${JSON.stringify(withoutPassword(text))} is no URL that can be called`);
-    return;
-  }
-  if (url.username !== '' || url.password !== '') {
-    view.report('plaintext-secret', ENDPOINT, 'the URL holds a password, and it is not sent', {
-      hint: 'use headers: { authorization: { env: NAME } }',
-    });
-  }
-  if (url.port !== '4317') return;
+  const url = checkedUrl(view, ENDPOINT, { password: 'use headers: { authorization: { env: NAME } }' });
+  if (url?.port !== '4317') return;
   view.report('grpc-port', ENDPOINT, '4317 is the usual port for OTLP over gRPC, and spans are sent over HTTP', {
     hint: 'collectors take that at 4318',
   });
