@@ -2,18 +2,19 @@
  * `npm run bench:load`: what the router bears, against the bars that docs/load.md lists: open streams, added latency, large bodies,
  * engines that die, hang and restart, and ten minutes of all sorts of load. The router has one core, everything else the other.
  */
+
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { openFileLimit } from '../src/runtime/connection-cap.ts';
-import { buildLoadPrograms, cacheDir } from './build.ts';
+import { cacheDir } from './build.ts';
+import { settle, takeTurn } from './driver.ts';
 import { drained, hung, killed, stopped } from './load-bars/faults.ts';
 import { type Options, type PartName, readOptions, usage } from './load-bars/options.ts';
 import type { Row } from './load-bars/row.ts';
 import { soak } from './load-bars/soak.ts';
 import type { Stage } from './load-bars/stage.ts';
 import { bodies, chunks, latency, streams } from './load-bars/steady.ts';
-import { takeLock } from './lock.ts';
-import { runOnce, which } from './program.ts';
+import { runOnce } from './program.ts';
 import { table } from './report.ts';
 
 const parts: Readonly<Record<PartName, (stage: Stage, options: Options) => Promise<Row[]>>> = {
@@ -40,13 +41,9 @@ async function main(): Promise<number> {
     process.stderr.write(`${(error as Error).message}\n\n${usage}`);
     return 64;
   }
-  if (!which('taskset')) throw new Error('taskset is missing: apt-get install util-linux (Linux only)');
-  await takeLock(join(cacheDir, 'lock'), (pid) => {
-    process.stderr.write(`waiting for another benchmark to end, process ${pid}\n`);
-  });
-  const programs = buildLoadPrograms();
   const { proxyCore, loadCore } = options;
-  runOnce('taskset', ['-a', '-cp', `${loadCore}`, `${process.pid}`]);
+  await takeTurn();
+  const programs = settle(loadCore);
   raiseOpenFiles();
 
   const root = join(cacheDir, 'load-bars');

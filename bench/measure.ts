@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Contestant, ContestantName } from './contestants/contestant.ts';
-import { readBusy, readUsage, type Usage } from './proc.ts';
+import { type Busy, lookAtCores, shareOfOthers } from './driver.ts';
+import { readUsage, type Usage } from './proc.ts';
 import type { Window } from './profile.ts';
 import { freePort, type Program, start } from './program.ts';
 import { beforeIdle, type Scenario, type ScenarioName } from './scenarios.ts';
@@ -58,11 +59,9 @@ export interface Measurement {
 /** What is read at the ends of the measured window. */
 interface Look {
   readonly proxy: Usage | undefined;
-  readonly all: Usage;
+  readonly cores: Busy;
   /** Monotonic µs. */
   readonly at: number;
-  /** µs */
-  readonly busy: number;
 }
 
 export interface Harness {
@@ -76,9 +75,15 @@ export interface Harness {
   readonly dir: string;
 }
 
-/** Starts the engines, all in one process, and says where they listen. */
-export async function startEngines(program: string, count: number, core: number, dir: string) {
-  const engines = start({ name: 'engines', core, command: [program, '-engines', `${count}`], dir, lines: true });
+/** Starts engines, all in one process, and says where they listen. `name`: of their log. */
+export async function startEngines(
+  program: string,
+  flags: readonly string[],
+  core: number,
+  dir: string,
+  name = 'engines',
+) {
+  const engines = start({ name, core, command: [program, ...flags], dir, lines: true });
   const first = await Promise.race([engines.lines.next(), engines.ended]);
   if (typeof first === 'string') throw new Error(`${first}\n${engines.tail()}`);
   return { program: engines, addresses: (JSON.parse(first.value) as { listening: string[] }).listening };
@@ -106,12 +111,10 @@ export async function measure(
     }
     const idle = proxy && readUsage(proxy.pid);
     const cores = [h.proxyCore, h.loadCore];
-    // The driver's tree is everything of this benchmark.
     const look = (): Look => ({
       at: Number(process.hrtime.bigint() / 1000n),
       proxy: proxy && readUsage(proxy.pid),
-      all: readUsage(process.pid),
-      busy: readBusy(cores),
+      cores: lookAtCores(cores),
     });
     let begin: Look | undefined;
     let end: Look | undefined;
@@ -123,7 +126,6 @@ export async function measure(
     if (!begin || !end) throw new Error('the load generator did not say when its window began and ended');
     const units = scenario.unit === 'chunk' ? result.chunks : result.requests;
     const cpu = begin.proxy && end.proxy ? end.proxy.cpuUs - begin.proxy.cpuUs : null;
-    const other = end.busy - begin.busy - (end.all.cpuUs - begin.all.cpuUs);
     return {
       contestant: contestant.name,
       scenario: scenario.name,
@@ -132,7 +134,7 @@ export async function measure(
       cpuPerUnit: cpu === null || units === 0 ? null : cpu / units,
       busy: cpu === null ? null : cpu / (result.seconds * 1e6),
       window: { begin: begin.at, end: end.at },
-      others: Math.max(0, other) / (result.seconds * 1e6 * new Set(cores).size),
+      others: shareOfOthers(begin.cores, end.cores, cores, result.seconds),
       rss:
         idle && begin.proxy && end.proxy ? { idle: idle.rss, loaded: Math.max(begin.proxy.rss, end.proxy.rss) } : null,
     };

@@ -2,16 +2,17 @@
  * `npm run bench:reload`: 200 streams and 500 requests a second through one router, in turns with a changed config each second and
  * without. Not one may fail or be cut, and the p99 with reloads must be within 10 % of that without.
  */
+
 import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { buildLoadPrograms, cacheDir } from './build.ts';
+import { cacheDir } from './build.ts';
 import { ours } from './contestants/ours.ts';
-import { takeLock } from './lock.ts';
+import { lookAtCores, settle, shareOfOthers, takeTurn } from './driver.ts';
 import { type Harness, type LoadResult, load, startEngines, untilItServes } from './measure.ts';
-import { readBusy, readUsage } from './proc.ts';
-import { freePort, runOnce } from './program.ts';
+import { readUsage } from './proc.ts';
+import { freePort } from './program.ts';
 import { changedConfig } from './reload-configs.ts';
 
 const USAGE = `npm run bench:reload -- [options]
@@ -56,15 +57,12 @@ async function main(): Promise<number> {
     process.stderr.write(USAGE);
     return process.argv.includes('--help') ? 0 : 64;
   }
-  await takeLock(join(cacheDir, 'lock'), (pid) => {
-    process.stderr.write(`waiting for another benchmark to end, process ${pid}\n`);
-  });
-  const programs = buildLoadPrograms();
-  runOnce('taskset', ['-a', '-cp', `${settings['load-core']}`, `${process.pid}`]);
+  await takeTurn();
+  const programs = settle(settings['load-core']);
   const dir = join(cacheDir, 'reload');
   rmSync(dir, { recursive: true, force: true });
   mkdirSync(dir, { recursive: true });
-  const engines = await startEngines(programs.engine, 4, settings['load-core'], dir);
+  const engines = await startEngines(programs.engine, ['-engines', '4'], settings['load-core'], dir);
   const port = await freePort();
   const config = join(dir, 'router.yaml');
   writeFileSync(config, changedConfig(0, engines.addresses, port));
@@ -140,11 +138,7 @@ async function measureWindow(
   const before = await reloads(target);
   const common = ['-warmup', `${harness.warmup}s`, '-window', `${harness.seconds}s`];
   const cores = [harness.proxyCore, harness.loadCore];
-  const look = () => ({
-    router: readUsage(router).cpuUs,
-    all: readUsage(process.pid).cpuUs,
-    busy: readBusy(cores),
-  });
+  const look = () => ({ router: readUsage(router).cpuUs, cores: lookAtCores(cores) });
   const looks: ReturnType<typeof look>[] = [];
   const put = (kind: string, flags: readonly string[]) =>
     load(harness, join(harness.dir, name, kind), [target], [...common, ...flags], () => {
@@ -156,14 +150,13 @@ async function measureWindow(
   ]);
   const after = await reloads(target);
   const [begin, end] = looks as [(typeof looks)[0], (typeof looks)[0]];
-  const core = requests.seconds * 1e6;
   return {
     requests,
     streams,
     applied: after.applied - before.applied,
     rejected: after.rejected - before.rejected,
-    busy: (end.router - begin.router) / core,
-    others: Math.max(0, end.busy - begin.busy - (end.all - begin.all)) / (core * new Set(cores).size),
+    busy: (end.router - begin.router) / (requests.seconds * 1e6),
+    others: shareOfOthers(begin.cores, end.cores, cores, requests.seconds),
   };
 }
 

@@ -2,21 +2,21 @@
  * `npm run bench`: how much CPU and memory the router takes for each request and each streamed chunk, beside nginx and
  * others on the same machine in the same minutes. docs/performance.md says how to read it.
  */
+
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { dirname, join } from 'node:path';
 import { judge, judgeRouting } from './bars.ts';
-import { buildLoadPrograms, cacheDir } from './build.ts';
+import { cacheDir } from './build.ts';
 import { type Contestant, type ContestantName, direct, routingNames } from './contestants/contestant.ts';
 import { nginx } from './contestants/nginx.ts';
 import { ours } from './contestants/ours.ts';
 import { rustRouter, sglangRouter } from './contestants/python-peers.ts';
 import { routing } from './contestants/routing.ts';
-import { takeLock } from './lock.ts';
+import { settle, takeTurn } from './driver.ts';
 import { ENGINES, type Harness, type Measurement, measure, startEngines } from './measure.ts';
 import { type Options, readOptions, usage } from './options.ts';
 import { readProfile, selfTimes } from './profile.ts';
-import { runOnce, which } from './program.ts';
 import { report } from './report.ts';
 import { scenarios } from './scenarios.ts';
 
@@ -33,20 +33,15 @@ async function main(): Promise<number> {
     return 64;
   }
   const contestants = options.contestants.map((name) => contestant(name, options));
-  if (!which('taskset')) throw new Error('taskset is missing: apt-get install util-linux (Linux only)');
-  await takeLock(join(cacheDir, 'lock'), (pid) => {
-    process.stderr.write(`waiting for another benchmark to end, process ${pid}\n`);
-  });
+  await takeTurn();
   for (const one of contestants) one.prepare();
-  const programs = buildLoadPrograms();
-  // The driver reads /proc at the ends of each window; on the proxy's core it would take time from the proxy.
-  runOnce('taskset', ['-a', '-cp', `${options.loadCore}`, `${process.pid}`]);
+  const programs = settle(options.loadCore);
 
   const dir = join(cacheDir, 'run');
   rmSync(dir, { recursive: true, force: true });
   const { loadCore, proxyCore, warmup, seconds } = options;
   const most = Math.max(...contestants.map((one) => one.engines ?? ENGINES));
-  const engines = await startEngines(programs.engine, most, loadCore, dir);
+  const engines = await startEngines(programs.engine, ['-engines', `${most}`], loadCore, dir);
   const harness: Harness = {
     loadProgram: programs.load,
     engines: engines.addresses,

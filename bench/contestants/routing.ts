@@ -1,5 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { routerConfig } from '../router-config.ts';
 import type { Contestant, routingNames } from './contestant.ts';
 import { ours } from './ours.ts';
 
@@ -20,21 +21,11 @@ export function routing(name: RoutingName, nodeFlags: readonly string[] = []): C
     start(place) {
       mkdirSync(place.dir, { recursive: true });
       const config = join(place.dir, 'router.yaml');
-      writeFileSync(config, configOf(algorithm, place.engines, place.port));
+      writeFileSync(
+        config,
+        JSON.stringify(routerConfig(place.engines, place.port, { defaults: { algorithm: { type: algorithm } } })),
+      );
       return ours(config, nodeFlags).start({ ...place, engines: [] });
     },
   };
-}
-
-function configOf(algorithm: string, engines: readonly string[], port: number): string {
-  const backends = engines.map((authority) => ({ url: `http://${authority}`, models: ['bench-model'] }));
-  // JSON is YAML.
-  return JSON.stringify({
-    version: 1,
-    listeners: { public: { bind: `127.0.0.1:${port}`, serve: ['openai', 'health', 'metrics'] } },
-    discovery: { engines: { type: 'static', backends } },
-    defaults: { algorithm: { type: algorithm } },
-    logging: { level: 'info', format: 'json', access: true },
-    shutdown: { delay: '0s', drain: '1s' },
-  });
 }

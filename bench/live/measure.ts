@@ -7,6 +7,7 @@ import { ours } from '../contestants/ours.ts';
 import { untilItServes } from '../measure.ts';
 import { readBusy } from '../proc.ts';
 import { freePort } from '../program.ts';
+import { routerConfig } from '../router-config.ts';
 import type { LiveCell } from './cells.ts';
 import { type Answer, openLoop } from './client.ts';
 import { type LiveEngine, MODEL, type StartEngine, timeAt } from './engines.ts';
@@ -96,16 +97,9 @@ export function predict(
 
 function configOf(algorithm: LiveAlgorithm, engines: readonly LiveEngine[], port: number, scrapeMs: number): string {
   const options = algorithm === 'session' ? { type: algorithm, bodyField: 'user' } : { type: algorithm };
-  // JSON is YAML.
-  return JSON.stringify({
-    version: 1,
-    listeners: { public: { bind: `127.0.0.1:${port}`, serve: ['openai', 'health', 'metrics'] } },
-    discovery: { engines: { type: 'static', backends: engines.map(({ url }) => ({ url, models: [MODEL] })) } },
-    defaults: { algorithm: options },
-    stats: { engine: { interval: `${Math.round(scrapeMs)}ms` } },
-    logging: { level: 'info', format: 'json', access: true },
-    shutdown: { delay: '0s', drain: '1s' },
-  });
+  const authorities = engines.map(({ url }) => new URL(url).host);
+  const more = { defaults: { algorithm: options }, stats: { engine: { interval: `${Math.round(scrapeMs)}ms` } } };
+  return JSON.stringify(routerConfig(authorities, port, more, MODEL));
 }
 
 function requestsOf({ workload, rate, requests }: LiveCell, scale: number, seed: number) {

@@ -6,7 +6,7 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { cacheDir } from '../build.ts';
-import { takeLock } from '../lock.ts';
+import { takeTurn } from '../driver.ts';
 import { CELLS, type LiveCell, LLMD_CELLS } from './cells.ts';
 import { llmd, simulated } from './engines.ts';
 import { ALGORITHMS, type LiveAlgorithm, type LiveRun, type Measured, measureLive, predict } from './measure.ts';
@@ -45,9 +45,7 @@ async function main(): Promise<number> {
     process.stderr.write(USAGE);
     return 64;
   }
-  await takeLock(join(cacheDir, 'lock'), (pid) => {
-    process.stderr.write(`waiting for another benchmark to end, process ${pid}\n`);
-  });
+  await takeTurn();
   const root = join(cacheDir, 'live');
   rmSync(root, { recursive: true, force: true });
   mkdirSync(root, { recursive: true });

@@ -1,8 +1,9 @@
 import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ours } from '../contestants/ours.ts';
-import { type Harness, type LoadResult, load, untilItServes } from '../measure.ts';
-import { freePort, type Program, start } from '../program.ts';
+import { type Harness, type LoadResult, load, startEngines as startAll, untilItServes } from '../measure.ts';
+import { freePort, type Program } from '../program.ts';
+import { routerConfig } from '../router-config.ts';
 
 /** Where a part runs, and what it says meanwhile. */
 export interface Stage {
@@ -21,11 +22,7 @@ export interface Engines {
 /** Starts one process of engines. A port of 0 is chosen by the system. */
 export async function startEngines(stage: Stage, name: string, flags: readonly string[], port = 0): Promise<Engines> {
   const { engineProgram, dir, harness } = stage;
-  const command = [engineProgram, '-port', `${port}`, ...flags];
-  const program = start({ name, core: harness.loadCore, command, dir, lines: true });
-  const first = await Promise.race([program.lines.next(), program.ended]);
-  if (typeof first === 'string') throw new Error(`${first}\n${program.tail()}`);
-  return { program, addresses: (JSON.parse(first.value) as { listening: string[] }).listening };
+  return await startAll(engineProgram, ['-port', `${port}`, ...flags], harness.loadCore, dir, name);
 }
 
 export interface Router {
@@ -38,18 +35,8 @@ export interface Router {
 /** Starts a router in front of the engines, everything on that a deployment has, and waits until it serves. */
 export async function startRouter(stage: Stage, engines: readonly string[]): Promise<Router> {
   const port = await freePort();
-  const config = {
-    version: 1,
-    listeners: { public: { bind: `127.0.0.1:${port}`, serve: ['openai', 'health', 'metrics'] } },
-    discovery: {
-      engines: { type: 'static', backends: engines.map((at) => ({ url: `http://${at}`, models: ['bench-model'] })) },
-    },
-    defaults: { algorithm: { type: 'round-robin' } },
-    logging: { level: 'info', format: 'json', access: true },
-    shutdown: { delay: '0s', drain: '1s' },
-  };
   const file = join(stage.dir, 'router.yaml');
-  writeFileSync(file, JSON.stringify(config, null, 2));
+  writeFileSync(file, JSON.stringify(routerConfig(engines, port), null, 2));
   const place = { engines, port, sparePort: 0, core: stage.harness.proxyCore, dir: stage.dir };
   const program = ours(file).start(place)!;
   const address = `127.0.0.1:${port}`;

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { type Busy, lookAtCores, shareOfOthers } from '../driver.ts';
 import type { LoadResult } from '../measure.ts';
-import { readBusy, readUsage } from '../proc.ts';
+import { readUsage } from '../proc.ts';
 import { beforeIdle } from '../scenarios.ts';
 import {
   type BodiesFound,
@@ -92,12 +93,9 @@ export async function latency(stage: Stage, { rounds }: Options): Promise<Row[]>
     const cores = [stage.harness.loadCore, stage.harness.proxyCore];
     /** Share of both cores that neither router nor harness used while it ran: other programs, or the host. */
     const watched = async (name: string, targets: readonly string[]) => {
-      const look = () => ({ busy: readBusy(cores), own: readUsage(process.pid).cpuUs });
-      const looks: ReturnType<typeof look>[] = [];
-      const result = await put(stage, name, targets, THOUSAND, () => looks.push(look()));
-      const [begin, end] = [looks[0]!, looks[1]!];
-      const others = (end.busy - begin.busy - (end.own - begin.own)) / (result.seconds * 1e6 * cores.length);
-      return { result, others: Math.max(0, others) };
+      const looks: Busy[] = [];
+      const result = await put(stage, name, targets, THOUSAND, () => looks.push(lookAtCores(cores)));
+      return { result, others: shareOfOthers(looks[0]!, looks[1]!, cores, result.seconds) };
     };
     for (let round = 1; round <= rounds; round++) {
       const { result: direct } = await watched(`direct-${round}`, engines);
