@@ -56,6 +56,8 @@ export class Backend {
   asleep = false;
   /** Monotonic ms when /sleep or /wake_up was last answered or asked: what a scrape of before says of sleep is old. */
   toldAt = Number.NEGATIVE_INFINITY;
+  /** Monotonic ms from which until which none of the engine's own figures moved; undefined where it tells none. */
+  still: { readonly since: number; readonly until: number } | undefined;
   /** No source lists it any more; open requests run on. */
   removed = false;
   #models = new Map<string, ModelCard>();

@@ -3,6 +3,7 @@ import https from 'node:https';
 import got from 'got';
 import type { StatsConfig } from '../config/config.ts';
 import type { EngineStats } from '../stats/facts.ts';
+import { engineFigures } from './engine-figures.ts';
 import { parseEngineStats } from './engine-stats.ts';
 
 /** vLLM's page is 54 KB, and a thousand LoRA adapters make it some MB; more than this is no metrics page. Bytes. */
@@ -41,6 +42,9 @@ export interface ScraperDeps {
 interface State {
   target: ScrapeTarget;
   stats: EngineStats | undefined;
+  /** What the engine said of itself last, and since when it has said just that. */
+  figures: number | undefined;
+  stillSince: number;
   /** `onStats` has been told that `stats` is too old. */
   expired: boolean;
   failures: number;
@@ -145,7 +149,7 @@ export class EngineStatsScraper {
   async #ask(target: ScrapeTarget): Promise<void> {
     const state = this.#state(target);
     try {
-      const stats = await this.#fetch(target);
+      const stats = await this.#fetch(target, state);
       if (this.#states.get(target.id) !== state) return;
       state.stats = stats;
       state.expired = false;
@@ -163,14 +167,22 @@ export class EngineStatsScraper {
   #state(target: ScrapeTarget): State {
     let state = this.#states.get(target.id);
     if (state === undefined) {
-      state = { target, stats: undefined, expired: true, failures: 0, failing: false };
+      state = {
+        target,
+        stats: undefined,
+        figures: undefined,
+        stillSince: 0,
+        expired: true,
+        failures: 0,
+        failing: false,
+      };
       this.#states.set(target.id, state);
     }
     state.target = target;
     return state;
   }
 
-  async #fetch(target: ScrapeTarget): Promise<EngineStats> {
+  async #fetch(target: ScrapeTarget, state: State): Promise<EngineStats> {
     const { timeout } = this.#config;
     const url = `${target.url}/metrics`;
     const authorization = target.authorization?.();
@@ -195,7 +207,11 @@ export class EngineStatsScraper {
     if (statusCode !== 200) throw new Error(`GET ${url} answered ${statusCode}`);
     const page = parseEngineStats(body);
     if (page === undefined) throw new Error(`GET ${url} did not answer an engine's metrics`);
-    return { ...page, ours, scrapedAt: this.#deps.now() };
+    const scrapedAt = this.#deps.now();
+    const figures = engineFigures(body);
+    if (figures !== state.figures) state.stillSince = scrapedAt;
+    state.figures = figures;
+    return { ...page, ours, scrapedAt, ...(figures !== undefined && { stillSince: state.stillSince }) };
   }
 
   #isFresh({ scrapedAt }: EngineStats): boolean {

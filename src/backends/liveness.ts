@@ -13,6 +13,8 @@ const SLOWER = 4;
 const SLOW = 2_000;
 /** So many of the others' answers make a comparison. */
 const ENOUGH = 3;
+/** ms for which an engine that has requests does nothing, by its own figures: no step of one that works takes so long. */
+const STILL = 30_000;
 
 export interface LivenessDeps {
   /** Monotonic ms. */
@@ -33,8 +35,10 @@ export interface LivenessDeps {
  * - A stopped process accepts and never answers: silence while requests wait, and no answer to a health check, while another backend
  *   answers.
  * - A paused one answers health checks and begins no stream: silence for much longer than the others need for such requests.
+ * - One that hangs, or is paused with no stream to show it: requests wait, and none of the figures on its metrics page moves.
  *
- * An answer that is no stream may take any time, so one that is waited for at a backend that answers health checks is left alone.
+ * An answer that is no stream may take any time, so one that is waited for at a backend that answers health checks and does something
+ * is left alone.
  */
 export class Liveness {
   readonly #deps: LivenessDeps;
@@ -65,6 +69,10 @@ export class Liveness {
     this.#suspects.set(backend, suspect);
     if (this.#stuck(backend, silentSince!, now)) {
       this.#move(backend, silentSince!, 'it begins no stream while others do', true);
+      return;
+    }
+    if (this.#still(backend, waiting)) {
+      this.#move(backend, silentSince!, 'it has requests, and none of its own figures moves', true);
       return;
     }
     if (suspect.busy || now < suspect.at) return;
@@ -115,6 +123,12 @@ export class Liveness {
       return count >= ENOUGH && now - attempt.startedAt > Math.max(SLOW, SLOWER * slowest);
     }
     return false;
+  }
+
+  #still(backend: Backend, waiting: RunningAttempt): boolean {
+    const { still } = backend;
+    if (still === undefined || still.until - Math.max(still.since, waiting.startedAt) < STILL) return false;
+    return this.#deps.others(backend, waiting.model).length > 0;
   }
 
   /** Gives up what has been silent since then; `waitingOnly`: streams that have begun are left to their own time-out. */

@@ -35,6 +35,8 @@ export class EngineWatch {
         const backend = deps.registry.get(id);
         if (backend === undefined) return;
         this.#hearSleep(backend, stats);
+        const since = stats?.stillSince;
+        backend.still = since === undefined ? undefined : { since, until: stats!.scrapedAt };
         if (stats === undefined) backend.load.stale();
         else backend.load.scraped(stats);
       },

@@ -17,6 +17,8 @@ export interface EngineStats {
   readonly cacheTokens?: number | undefined;
   /** Monotonic ms. */
   readonly scrapedAt: number;
+  /** Monotonic ms since when none of its own series has moved; undefined where that says nothing. */
+  readonly stillSince?: number | undefined;
 }
 
 /** One backend as metrics show it. */

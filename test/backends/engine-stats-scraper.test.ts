@@ -198,3 +198,29 @@ test('stopping cuts what runs and settles', async () => {
   subject.scrape(target);
   assert.deepEqual([told, failures], [[], []]);
 });
+
+test('since when an engine’s own figures stand still', async () => {
+  const engine = new Engine();
+  let tokens = 5;
+  engine.answer = (response) =>
+    response.end(
+      `vllm:num_requests_running 1\nvllm:generation_tokens_total ${tokens}\nhttp_requests_total ${clock.now}\n`,
+    );
+  const targets = [await engine.start('a')];
+  const { subject, told, clock, until } = scraper(targets);
+  for (const [now, generated, since] of [
+    [1_000, 5, 1_000],
+    [2_000, 5, 1_000],
+    [3_000, 6, 3_000],
+    [4_000, 6, 3_000],
+  ] as const) {
+    clock.now = now;
+    tokens = generated;
+    const before = told.length;
+    subject.scrape(targets[0]!);
+    await until(() => told.length > before);
+    assert.equal(told.at(-1)!.stats!.stillSince, since);
+    // The scrape has been told of, and is over a moment later.
+    await new Promise(setImmediate);
+  }
+});

@@ -154,3 +154,28 @@ test('one that accepts connections again is left alone', async () => {
   await new Promise((resolve) => setTimeout(resolve, 50));
   assert.equal(ejected.length, 0);
 });
+
+test('an engine with requests whose own figures stand still is given up, though it is healthy; one whose figures move is not', async () => {
+  const waiting = attempt(1_000, { stream: false });
+  const suspect = backend(waiting);
+  const { at, ejected } = setup([backend()], () => true);
+  // They stood still for long before there was anything to do.
+  suspect.still = { since: 0, until: 30_900 };
+  await at(31_500, suspect);
+  assert.equal(ejected.length, 0);
+  suspect.still = { since: 30_000, until: 46_000 };
+  await at(46_500, suspect);
+  assert.equal(ejected.length, 0);
+  suspect.still = { since: 30_000, until: 61_000 };
+  await at(61_500, suspect);
+  assert.deepEqual(ejected, [suspect]);
+  assert.equal(waiting.failed, 'moved');
+});
+
+test('an engine whose figures stand still keeps its requests where no other could take them', async () => {
+  const suspect = backend(attempt(1_000, { stream: false }));
+  suspect.still = { since: 0, until: 90_000 };
+  const { at, ejected } = setup([], () => true);
+  await at(90_500, suspect);
+  assert.equal(ejected.length, 0);
+});
