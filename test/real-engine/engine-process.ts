@@ -1,6 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { closeSync, openSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { join } from 'node:path';
 
 /** A port that was free a moment ago. */
 export async function freePort(): Promise<number> {
@@ -21,12 +23,14 @@ export class EngineProcess {
     this.child = child;
   }
 
-  /** `command` is a shell command with `{port}`; resolves once `/health` is 200, with the seconds that took. */
-  static async start(command: string, port: number): Promise<EngineProcess> {
+  /** `command` is a shell command with `{port}`; resolves once `/health` is 200. What it prints is added to a file in `folder`. */
+  static async start(command: string, port: number, folder?: string): Promise<EngineProcess> {
+    const output = folder === undefined ? 'ignore' : openSync(join(folder, `engine-${port}.log`), 'a');
     const child = spawn('bash', ['-c', `exec ${command.replaceAll('{port}', String(port))}`], {
       detached: true,
-      stdio: 'ignore',
+      stdio: ['ignore', output, output],
     });
+    if (typeof output === 'number') closeSync(output);
     const engine = new EngineProcess(`http://127.0.0.1:${port}`, child);
     for (;;) {
       if (child.exitCode !== null) throw new Error(`the engine ended with ${child.exitCode}`);

@@ -1,16 +1,22 @@
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import OpenAI from 'openai';
 import { sseEvents, streamedText } from '../fakes/framing.ts';
 import { RawClient, type RawRequest, requestBytes } from '../fakes/raw-client.ts';
 import { configFor, type SpawnedRouter, spawnRouter } from '../fakes/spawn-router.ts';
+import { cachedShare } from './cached-prefixes.ts';
 import { EngineProcess, freePort } from './engine-process.ts';
 import { Report, until } from './report.ts';
+import { endOf, told } from './stream-end.ts';
 
 /**
  * The router in front of two real engines, by hand: node test/real-engine/run.ts --model NAME --start 'COMMAND … --port {port}'
- * [--drain FLAGS] [--limit FLAGS] [--hangs]. The flags are added to the command for the steps that need such an engine;
- * `--hangs`: SIGTERM leaves requests without a byte, as vLLM's default does.
+ * [--drain=FLAGS] [--limit=FLAGS] [--hangs] [--caches] [--pauses] [--keep FOLDER]. The flags are added to the command for the steps that need such an
+ * engine; `--hangs`: SIGTERM leaves requests without a byte, as vLLM's default does; `--caches`: its usage tells cached tokens (vLLM:
+ * `--enable-prompt-tokens-details`); `--pauses`: it has `POST /pause` and `/resume` (vLLM: `VLLM_SERVER_DEV_MODE=1`);
+ * `--keep`: the engines' output and the router's log go there.
  */
 const { values } = parseArgs({
   options: {
@@ -19,15 +25,19 @@ const { values } = parseArgs({
     drain: { type: 'string' },
     limit: { type: 'string' },
     hangs: { type: 'boolean', default: false },
+    caches: { type: 'boolean', default: false },
+    pauses: { type: 'boolean', default: false },
+    keep: { type: 'string' },
   },
 });
-const { model = '', start: command = '' } = values;
+const { model = '', start: command = '', keep } = values;
 const report = new Report();
 const ports = [await freePort(), await freePort()];
-const engines = await Promise.all(ports.map((port) => EngineProcess.start(command, port)));
+const engines = await Promise.all(ports.map((port) => EngineProcess.start(command, port, keep)));
 const backends = engines.map(({ url }) => ({ url }));
 const more = {
   logging: { level: 'info', format: 'json' },
+  stats: { engine: { interval: '5s' } },
   defaults: { health: { interval: '2s' }, circuitBreaker: { openFor: '2s' } },
 };
 const router: SpawnedRouter = await spawnRouter({ config: configFor(backends, more) });
@@ -54,30 +64,6 @@ async function stream(body: object = long): Promise<RawClient> {
   return client;
 }
 
-interface End {
-  readonly last: string;
-  /** The framing was complete. */
-  readonly clean: boolean;
-  /** A finish_reason and `[DONE]` came, and no error. */
-  readonly well: boolean;
-  /** The code of the error event. */
-  readonly error: string;
-  readonly ms: number;
-}
-
-async function endOf(client: RawClient): Promise<End> {
-  const started = performance.now();
-  const response = await client.response();
-  client.destroy();
-  const events = sseEvents(response.body).map(({ data }) => data);
-  const last = events.at(-1) ?? '';
-  const failed = events.find((data) => data.startsWith('{"error"'));
-  const error = failed === undefined ? '' : String((JSON.parse(failed) as { error: { code: unknown } }).error.code);
-  const finished = events.some((data) => /"finish_reason": ?"/.test(data));
-  const well = response.clean && finished && error === '' && last === '[DONE]';
-  return { last: last.slice(0, 200), clean: response.clean, well, error, ms: Math.round(performance.now() - started) };
-}
-
 /** Streams until each engine has at least one; `onFirst`: how many of them the first one has. */
 async function someAtEach(): Promise<{ clients: RawClient[]; onFirst: number }> {
   await idle();
@@ -89,19 +75,6 @@ async function someAtEach(): Promise<{ clients: RawClient[]; onFirst: number }> 
     // One that came back a moment ago gets a growing share.
     if (clients.length >= 12) throw new Error('only one engine gets requests');
   }
-}
-
-/** Exactly the streams of a dead engine must have been broken off, and told so. */
-function told(ends: readonly End[], dead: number): string {
-  const broken = ends.filter(({ well }) => !well);
-  assert.equal(broken.length, dead, JSON.stringify(ends));
-  // An engine's own error event may come with a polite end: vLLM's API server has noticed before it went.
-  assert.ok(
-    broken.every(({ error }) => error !== ''),
-    JSON.stringify(broken),
-  );
-  const slowest = Math.max(...broken.map(({ ms }) => ms));
-  return `its streams (${dead}) got \`${broken[0]!.error}\`${broken.every(({ clean }) => !clean) ? ' and were cut' : ''}, the last after ${slowest} ms; the others (${ends.length - dead}) ended well`;
 }
 
 async function inRotation(engine: EngineProcess): Promise<number> {
@@ -157,6 +130,53 @@ await report.step('reload under a running stream', async () => {
   assert.ok(end.well, JSON.stringify(end));
   return `the alias answers (as \`${answer.model}\`), the stream ended well`;
 });
+if (values.caches) {
+  await report.step('prefix-aware against round-robin: share of prompt tokens cached', async () => {
+    const shares: number[] = [];
+    for (const type of ['round-robin', 'prefix-aware'] as const) {
+      const defaults = { ...more.defaults, algorithm: { type } };
+      const line = await router.reload(configFor(backends, { ...more, defaults }));
+      assert.equal(line.msg, 'config applied', JSON.stringify(line));
+      shares.push(await cachedShare(sdk, model, type));
+    }
+    await router.reload(configFor(backends, more));
+    const [robin = 0, aware = 0] = shares;
+    assert.ok(aware > robin, `${aware} against ${robin}`);
+    return `${Math.round(100 * aware)} % against ${Math.round(100 * robin)} %`;
+  });
+}
+if (values.pauses) {
+  await report.step('an engine that is paused (healthy, lists its model, generates nothing)', async () => {
+    await idle();
+    await fetch(`${engines[0]!.url}/pause`, { method: 'POST' });
+    const started = performance.now();
+    const options = { model, messages, max_tokens: 20 };
+    const streams = Array.from({ length: 12 }, async () => {
+      for await (const _ of await sdk.chat.completions.create({ ...options, stream: true }));
+    });
+    const plain = Array.from({ length: 4 }, () => sdk.chat.completions.create(options));
+    const results = await Promise.allSettled([...streams, ...plain]);
+    const took = ((performance.now() - started) / 1_000).toFixed(1);
+    await fetch(`${engines[0]!.url}/resume`, { method: 'POST' });
+    const answered = results.filter(({ status }) => status === 'fulfilled').length;
+    assert.equal(answered, 16, JSON.stringify(results));
+    return `12 of 12 streams and 4 of 4 plain requests answered by the other, the last after ${took} s; resumed, it gets requests ${await inRotation(engines[0]!)} ms later`;
+  });
+}
+if (values.pauses) {
+  await report.step('an engine that is paused, and no stream that shows it', async () => {
+    await idle();
+    await fetch(`${engines[0]!.url}/pause`, { method: 'POST' });
+    const from = router.logs.length;
+    const started = performance.now();
+    const plain = Array.from({ length: 4 }, () => sdk.chat.completions.create({ model, messages, max_tokens: 20 }));
+    await Promise.all(plain);
+    const took = ((performance.now() - started) / 1_000).toFixed(1);
+    const said = router.logs.slice(from).find(({ msg }) => msg?.startsWith('backend is given up'))?.msg;
+    await fetch(`${engines[0]!.url}/resume`, { method: 'POST' });
+    return `4 of 4 plain requests answered, the last after ${took} s ("${said}"); resumed, it gets requests ${await inRotation(engines[0]!)} ms later`;
+  });
+}
 await report.step('kill -9 of one engine, streams at each', async () => {
   const { clients, onFirst } = await someAtEach();
   const waiting = Promise.all([1, 2, 3, 4].map(() => sdk.chat.completions.create({ ...long, max_tokens: 300 })));
@@ -171,11 +191,13 @@ await report.step('requests while it is down', async () => {
   );
   return `${answers.length} of 20 answered`;
 });
-engines[0] = await EngineProcess.start(command, ports[0]!);
+engines[0] = await EngineProcess.start(command, ports[0]!, keep);
 await report.step('it is started again', async () => `requests reach it ${await inRotation(engines[0]!)} ms later`);
 await report.step('SIGTERM of one engine, streams at each', async () => {
   const { clients, onFirst } = await someAtEach();
   const waiting = sdk.chat.completions.create({ ...long, max_tokens: 600 });
+  // It may fail while the streams are waited for.
+  waiting.catch(() => {});
   await until('more requests at the engines', async () => (await busy()) > clients.length);
   engines[0]!.signal('SIGTERM');
   const ends = await Promise.all(clients.map(endOf));
@@ -187,7 +209,7 @@ await report.step('SIGTERM of one engine, streams at each', async () => {
 });
 await engines[0]!.end();
 if (values.drain !== undefined) {
-  engines[0] = await EngineProcess.start(`${command} ${values.drain}`, ports[0]!);
+  engines[0] = await EngineProcess.start(`${command} ${values.drain}`, ports[0]!, keep);
   await report.step(`an engine that drains (\`${values.drain}\`)`, async () => {
     await inRotation(engines[0]!);
     const { clients } = await someAtEach();
@@ -209,7 +231,7 @@ if (values.drain !== undefined) {
   await engines[0]!.end();
 }
 if (values.limit !== undefined) {
-  engines[0] = await EngineProcess.start(`${command} ${values.limit}`, ports[0]!);
+  engines[0] = await EngineProcess.start(`${command} ${values.limit}`, ports[0]!, keep);
   await report.step(`an engine at its limit (\`${values.limit}\`), and one without`, async () => {
     await inRotation(engines[0]!);
     const options = { model, messages, max_tokens: 50, stream: true as const };
@@ -238,5 +260,8 @@ if (values.limit !== undefined) {
 }
 await router.stop('SIGTERM');
 await Promise.all(engines.map((engine) => engine.end()));
+if (keep !== undefined) {
+  writeFileSync(join(keep, 'router.log'), router.logs.map((line) => JSON.stringify(line)).join('\n'));
+}
 console.log(report.markdown());
 process.exit(report.failed > 0 ? 1 : 0);
