@@ -135,7 +135,8 @@ export interface SoakFound {
   readonly requests: LoadResult;
   /** Requests that the engines made fail. */
   readonly faulted: number;
-  readonly rss: Slope;
+  /** Of what full collections leave: objects and buffers in use, and resident memory. */
+  readonly growth: { readonly live: Slope; readonly rss: Slope };
   readonly descriptors: { readonly before: number; readonly after: number };
   /** Requests that router and engines still count as running when all clients have left. */
   readonly inflight: { readonly router: number; readonly engines: number };
@@ -145,24 +146,14 @@ export interface SoakFound {
 const FAULTS = new Set(['status 500', 'status 502', 'error event', 'error as first event', 'reset', 'closed']);
 
 export function judgeSoak(found: SoakFound): Row[] {
-  const { streams, requests, faulted, rss, descriptors, inflight } = found;
+  const { streams, requests, faulted, growth, descriptors, inflight } = found;
   const foreign = [streams, requests].reduce((sum, { errorKinds }) => {
     const unexpected = Object.entries(errorKinds).filter(([kind]) => !FAULTS.has(kind));
     return sum + unexpected.reduce((total, [, count]) => total + count, 0);
   }, 0);
   return [
-    atMost(
-      'soak',
-      'growth of memory, lower end of its 95 % interval',
-      { must: 1 },
-      {
-        value: rss.perHour - rss.error,
-        unit: 'MiB/h',
-        digits: 1,
-      },
-    ),
-    note('soak', 'growth of memory, best fit', { value: rss.perHour, unit: 'MiB/h', digits: 1 }),
-    note('soak', 'half width of its 95 % interval', { value: rss.error, unit: 'MiB/h', digits: 1 }),
+    ...growthRows('memory in use', growth.live),
+    ...growthRows('resident memory', growth.rss),
     atMost(
       'soak',
       'file descriptors above those before',
@@ -182,6 +173,15 @@ export function judgeSoak(found: SoakFound): Row[] {
     exactly('soak', 'failures of other kinds', 0, foreign),
     note('soak', 'requests', { value: requests.requests + streams.requests }),
     note('soak', 'clients that left', { value: requests.aborted + streams.aborted }),
+  ];
+}
+
+function growthRows(what: string, { perHour, error }: Slope): Row[] {
+  const rate = (value: number) => ({ value, unit: 'MiB/h', digits: 1 });
+  return [
+    atMost('soak', `growth of ${what}, lower end of its 95 % interval`, { must: 1 }, rate(perHour - error)),
+    note('soak', `growth of ${what}, best fit`, rate(perHour)),
+    note('soak', 'half width of its 95 % interval', rate(error)),
   ];
 }
 

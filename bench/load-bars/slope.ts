@@ -10,7 +10,7 @@ export interface Sample {
   /** s */
   readonly at: number;
   /** Bytes. */
-  readonly rss: number;
+  readonly bytes: number;
 }
 
 /**
@@ -21,10 +21,10 @@ export function slopeOf(samples: readonly Sample[], parts = 20): Slope {
   const points = lows(samples, parts);
   if (points.length < 3) return { perHour: Number.NaN, error: Number.NaN };
   const mean = (of: (point: Sample) => number) => points.reduce((sum, point) => sum + of(point), 0) / points.length;
-  const [meanAt, meanRss] = [mean(({ at }) => at), mean(({ rss }) => rss)];
+  const [meanAt, meanBytes] = [mean(({ at }) => at), mean(({ bytes }) => bytes)];
   const spread = points.reduce((sum, { at }) => sum + (at - meanAt) ** 2, 0);
-  const slope = points.reduce((sum, { at, rss }) => sum + (at - meanAt) * (rss - meanRss), 0) / spread;
-  const rest = points.reduce((sum, { at, rss }) => sum + (rss - meanRss - slope * (at - meanAt)) ** 2, 0);
+  const slope = points.reduce((sum, { at, bytes }) => sum + (at - meanAt) * (bytes - meanBytes), 0) / spread;
+  const rest = points.reduce((sum, { at, bytes }) => sum + (bytes - meanBytes - slope * (at - meanAt)) ** 2, 0);
   const toHour = 3600 / 2 ** 20;
   return { perHour: slope * toHour, error: 2 * Math.sqrt(rest / (points.length - 2) / spread) * toHour };
 }
@@ -36,7 +36,7 @@ function lows(samples: readonly Sample[], parts: number): Sample[] {
   for (const sample of samples) {
     const part = Math.min(parts - 1, Math.floor((sample.at - first) / length));
     const seen = lowest.get(part);
-    if (seen === undefined || sample.rss < seen.rss) lowest.set(part, sample);
+    if (seen === undefined || sample.bytes < seen.bytes) lowest.set(part, sample);
   }
   return [...lowest.values()];
 }

@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { readUsage } from '../proc.ts';
+import { freePort } from '../program.ts';
 import { judgeSoak } from './bars.ts';
+import { Inspector, type LeftMemory } from './inspector.ts';
 import type { Options } from './options.ts';
 import type { Row } from './row.ts';
-import { type Sample, slopeOf } from './slope.ts';
+import { slopeOf } from './slope.ts';
 import {
   openDescriptors,
   page,
@@ -18,8 +19,8 @@ import {
 
 /** Share of the soak in which the router's heap grows to the size it works with; memory is not looked at before. */
 const SETTLING = 0.3;
-/** ms between two looks at memory. */
-const INTERVAL = 1_000;
+/** ms between two looks at memory, each behind a full collection: between those, it says how long the last one is ago. */
+const INTERVAL = 5_000;
 /** s after which no connection to an engine is kept idle, plus what a check of health may hold open. */
 const IDLE = 6;
 
@@ -36,21 +37,18 @@ async function running({ metrics }: Router, engines: readonly string[]) {
 export async function soak(stage: Stage, { seconds }: Options): Promise<Row[]> {
   const flags = ['-engines', '4', '-latency', '20ms', '-keep-alive', '5s', '-fault-share', '0.01'];
   const engines = await startEngines(stage, 'engines', flags);
-  const router = await startRouter(stage, engines.addresses);
+  const port = await freePort();
+  const router = await startRouter(stage, engines.addresses, [`--inspect=127.0.0.1:${port}`]);
+  const inspector = await Inspector.open(port);
   try {
     const { pid } = router.program;
     // What a router opens once, it has opened before the first look.
     await load(stage, router, 'before', 10);
     const before = await settled(pid, 0);
-    const samples: Sample[] = [];
-    const begin = performance.now();
-    const timer = setInterval(() => {
-      const at = (performance.now() - begin) / 1000;
-      if (at >= seconds * SETTLING && at <= seconds) samples.push({ at, rss: readUsage(pid).rss });
-      if (Math.round(at) % 60 === 0)
-        stage.say(`soak: ${Math.round(at)} of ${seconds} s, ${mib(readUsage(pid).rss)} MiB`);
-    }, INTERVAL);
-    const [streams, requests] = await load(stage, router, 'soak', seconds).finally(() => clearInterval(timer));
+    const watch = watchMemory(inspector, (at, left) =>
+      stage.say(`soak: ${Math.round(at)} of ${seconds} s, ${mib(left.live)} MiB in use, ${mib(left.rss)} resident`),
+    );
+    const [streams, requests] = await load(stage, router, 'soak', seconds).finally(watch.stop);
     const inflight = await until(
       () => running(router, engines.addresses),
       (now) => now.router === 0 && now.engines === 0,
@@ -59,18 +57,48 @@ export async function soak(stage: Stage, { seconds }: Options): Promise<Row[]> {
     const after = await settled(pid, before);
     const pages = await Promise.all(engines.addresses.map(page));
     const faulted = pages.reduce((sum, each) => sum + sumOf(each, 'bench_faulted_total'), 0);
-    stage.say(
-      `soak: descriptors ${before} before, ${after} after; ${mib(samples[0]?.rss ?? 0)} MiB to ${mib(samples.at(-1)?.rss ?? 0)}`,
-    );
+    const looks = watch.looks.filter(({ at }) => at >= seconds * SETTLING && at <= seconds);
+    stage.say(`soak: descriptors ${before} before, ${after} after; memory in use ${inUse(looks)}`);
     stage.say(
       `soak: errors ${JSON.stringify(streams.errorKinds)} of streams, ${JSON.stringify(requests.errorKinds)} of requests`,
     );
-    const rss = slopeOf(samples);
-    return judgeSoak({ streams, requests, faulted, rss, descriptors: { before, after }, inflight });
+    const growth = {
+      live: slopeOf(looks.map(({ at, live }) => ({ at, bytes: live }))),
+      rss: slopeOf(looks.map(({ at, rss }) => ({ at, bytes: rss }))),
+    };
+    return judgeSoak({ streams, requests, faulted, growth, descriptors: { before, after }, inflight });
   } finally {
+    inspector.close();
     await router.program.stop();
     await engines.program.stop();
   }
+}
+
+interface Look extends LeftMemory {
+  /** s since the begin. */
+  readonly at: number;
+}
+
+/** Looks at memory until it is stopped; `tell` gets a look a minute. */
+function watchMemory(inspector: Inspector, tell: (at: number, left: LeftMemory) => void) {
+  const looks: Look[] = [];
+  const begin = performance.now();
+  let told = 0;
+  const look = async () => {
+    const left = await inspector.collect();
+    const at = (performance.now() - begin) / 1000;
+    looks.push({ at, ...left });
+    if (at < told) return;
+    told += 60;
+    tell(at, left);
+  };
+  const timer = setInterval(look, INTERVAL);
+  return { looks, stop: () => clearInterval(timer) };
+}
+
+function inUse(looks: readonly Look[]): string {
+  const all = looks.map(({ live }) => live);
+  return `${mib(all[0] ?? 0)} MiB at first, ${mib(all.at(-1) ?? 0)} at last, ${mib(Math.min(...all))} to ${mib(Math.max(...all))}`;
 }
 
 const mib = (bytes: number) => (bytes / 2 ** 20).toFixed(1);

@@ -33,12 +33,16 @@ export interface Router {
 }
 
 /** Starts a router in front of the engines, everything on that a deployment has, and waits until it serves. */
-export async function startRouter(stage: Stage, engines: readonly string[]): Promise<Router> {
+export async function startRouter(
+  stage: Stage,
+  engines: readonly string[],
+  nodeFlags: readonly string[] = [],
+): Promise<Router> {
   const port = await freePort();
   const file = join(stage.dir, 'router.yaml');
   writeFileSync(file, JSON.stringify(routerConfig(engines, port), null, 2));
   const place = { engines, port, sparePort: 0, core: stage.harness.proxyCore, dir: stage.dir };
-  const program = ours(file).start(place)!;
+  const program = ours(file, nodeFlags).start(place)!;
   const address = `127.0.0.1:${port}`;
   try {
     await untilItServes(address, program);

@@ -70,7 +70,7 @@ test('soak: growth, descriptors, what is still in flight, and failures that no e
     streams: load({ errors: 3, errorKinds: { 'error event': 3 } }),
     requests: load({ errors: 2, errorKinds: { 'status 500': 1, 'status 502': 1 } }),
     faulted: 5,
-    rss: { perHour: 3, error: 4 },
+    growth: { live: { perHour: 3, error: 4 }, rss: { perHour: 0, error: 1 } },
     descriptors: { before: 30, after: 30 },
     inflight: { router: 0, engines: 0 },
   };
@@ -78,7 +78,7 @@ test('soak: growth, descriptors, what is still in flight, and failures that no e
   const bad = judgeSoak({
     ...good,
     requests: load({ errors: 3, errorKinds: { timeout: 3 } }),
-    rss: { perHour: 60, error: 10 },
+    growth: { live: { perHour: 60, error: 10 }, rss: { perHour: 60, error: 10 } },
     descriptors: { before: 30, after: 31 },
     inflight: { router: 1, engines: 2 },
   });
@@ -111,7 +111,7 @@ test('a hanging engine: an error event within 5 s; a draining one: nothing fails
 test('growth is read from what collections leave', () => {
   const mib = 2 ** 20;
   // A heap that fills and empties every 7 s above a floor that rises by 36 MiB an hour.
-  const samples = Array.from({ length: 400 }, (_, at) => ({ at, rss: 100 * mib + (at % 7) * mib + at * 0.01 * mib }));
+  const samples = Array.from({ length: 400 }, (_, at) => ({ at, bytes: 100 * mib + (at % 7) * mib + at * 0.01 * mib }));
   const { perHour, error } = slopeOf(samples);
   assert.ok(Math.abs(perHour - 36) < 2 && error < 2, `${perHour} ± ${error}`);
   assert.ok(Number.isNaN(slopeOf([]).perHour));
