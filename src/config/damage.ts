@@ -9,13 +9,21 @@ import type { MapNode, Node, Origin } from './tree.ts';
  */
 export class Damage {
   readonly #lines: readonly string[];
-  /** Sorted; of each mistake its line and the last one before it that holds something, for a mistake is often noticed late. */
+  /** Sorted lines; half a line less where the end of what stands above may be damaged too. */
   readonly #damaged: readonly number[];
 
-  /** `mistakes`: the lines of all that the parser complained of, 1-based. */
-  constructor(text: string, mistakes: Iterable<number>) {
+  /** `mistakes`: where the parser complained, 1-based. */
+  constructor(text: string, mistakes: readonly { readonly line: number; readonly col: number }[]) {
     this.#lines = text.split('\n');
-    this.#damaged = [...mistakes].flatMap((line) => [this.#lineBefore(line), line]).sort((a, b) => a - b);
+    this.#damaged = mistakes.flatMap(({ line, col }) => this.#linesOf(line, col)).sort((a, b) => a - b);
+  }
+
+  /** Of a line that begins where it cannot, the one before it may be the one that is indented wrongly. */
+  #linesOf(line: number, col: number): readonly number[] {
+    if (this.#lines[line - 1]?.slice(0, col - 1).trim() !== '') return [line];
+    let before = line - 1;
+    while (before > 1 && /^\s*(#|$)/.test(this.#lines[before - 1] ?? '')) before--;
+    return [before - 0.5, before, line];
   }
 
   /** The sound part of the tree that the parser made, and those of the findings on the way that are about it. */
@@ -45,12 +53,6 @@ export class Damage {
       const until = this.#damaged.find((line) => line >= from && line < end) ?? Infinity;
       return { key, from, until };
     });
-  }
-
-  #lineBefore(line: number): number {
-    let before = line - 1;
-    while (before > 1 && /^\s*(#|$)/.test(this.#lines[before - 1] ?? '')) before--;
-    return Math.max(1, before);
   }
 }
 

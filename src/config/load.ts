@@ -64,7 +64,10 @@ export function* checkSteps(input: LoadInput): Steps<Checked> {
   yield;
   const diagnostics: Diagnostic[] = parsed.flatMap((file) => file.diagnostics);
   const roots = parsed.flatMap(({ root }) => (root ? [root] : []));
-  if (roots.length < input.files.length) return failed(diagnostics, order);
+  if (roots.length < input.files.length) {
+    const sound = parsed.flatMap((file) => file.root ?? file.sound ?? []);
+    return failed([...diagnostics, ...judgeParts(sound, input.env)], order);
+  }
 
   for (const root of roots) diagnostics.push(...expand(root, input.env));
   const translated = roots.map((root) => translate(root, diagnostics));
@@ -102,6 +105,19 @@ function translate(root: Node, diagnostics: Diagnostic[]): Node | undefined {
   const converted = convertDynamicConfig(root);
   diagnostics.push(...converted.diagnostics);
   return hasErrors(converted.diagnostics) ? undefined : converted.root;
+}
+
+/**
+ * What the schema says of the readable parts of a configuration. Names, flags and warnings are left for later: what they are about may
+ * stand in the rest.
+ */
+function judgeParts(parts: readonly Node[], env: Environment): Diagnostic[] {
+  const known = parts.filter((part) => part.kind === 'map' && !isDynamicConfig(part));
+  const expanded = known.flatMap((part) => expand(part, env));
+  const { root, diagnostics } = mergeFiles(known);
+  if (root?.kind !== 'map') return expanded;
+  root.open = true;
+  return [...expanded, ...diagnostics, ...validate(root)];
 }
 
 function failed(diagnostics: readonly Diagnostic[], order: readonly string[]): Checked {

@@ -28,11 +28,17 @@ export function explain(root: Node, errors: readonly ErrorObject[]): Diagnostic[
     if (node.kind === 'scalar' && node.poisoned) continue;
     const finding = interpret(root, node, path, error);
     if (!finding) continue;
+    if (node.kind !== 'scalar' && node.open && isAbsence(error.keyword, finding.code)) continue;
     const { code, origin, message, ...details } = finding;
     const diagnostic = diagnose(code, origin, finding.path, message, details);
     found.set(JSON.stringify([diagnostic.file, diagnostic.line, diagnostic.col, finding.path, message]), diagnostic);
   }
   return [...found.values()];
+}
+
+/** Whether it is about something that is not there. */
+function isAbsence(keyword: string, code: DiagnosticCode): boolean {
+  return code === 'missing-key' || keyword === 'minItems' || keyword === 'minProperties';
 }
 
 /** Pointers of the keys that unknown ones were meant to be: such a key is not missing as well. */

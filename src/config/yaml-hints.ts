@@ -1,3 +1,5 @@
+const COLON = { line: /:\s+[^"'\s#[{|>][^"'#]*:\s/, hint: 'quote a value that contains ": "' };
+
 /** What YAML's traps look like in the text, and how to get out of them. */
 const TRAPS: readonly { readonly line: RegExp; readonly hint: string }[] = [
   { line: /^\s*\t/, hint: 'indent with spaces; YAML allows no tabs' },
@@ -15,7 +17,7 @@ const TRAPS: readonly { readonly line: RegExp; readonly hint: string }[] = [
   },
   { line: /^[^#"']*:\s+(@[^\s,]*|`[^\s,]*|%[^\s,]*)/, hint: 'quote it: "$1"; YAML reserves that first character' },
   { line: /^\s*[\w-]+:[^\s/:]/, hint: 'put a space after the colon' },
-  { line: /:\s+[^"'\s#[{|>][^"'#]*:\s/, hint: 'quote a value that contains ": "' },
+  COLON,
 ];
 
 /** Characters looked at on both sides of the error. */
@@ -28,6 +30,8 @@ export function syntaxHint(text: string, offset: number, message: string): strin
   // Bounded: a line of a million brackets would keep the expressions busy for a minute.
   const line = text.slice(Math.max(start, offset - REACH), Math.min(end < 0 ? text.length : end, offset + REACH));
   for (const trap of TRAPS) {
+    // Each colon in { } is one of its own.
+    if (trap === COLON && /^Flow/.test(message)) continue;
     const match = trap.line.exec(line);
     if (match) return trap.hint.replace('$1', () => match[1] ?? '');
   }
