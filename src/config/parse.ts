@@ -12,6 +12,7 @@ import {
 import { Damage } from './damage.ts';
 import { cite, type Diagnostic, diagnose, relate } from './diagnostic.ts';
 import { finish, type Steps } from './steps.ts';
+import { didYouMean } from './suggest.ts';
 import { mistakes, type SyntaxProblem } from './syntax-problems.ts';
 import {
   type Entry,
@@ -158,7 +159,7 @@ class Reader {
     if (isAlias(source)) return this.#alias(source, path, depth);
     if (source.anchor) this.#anchors.set(source.anchor, source);
     const origin = this.origin(source);
-    if (isScalar(source)) return { kind: 'scalar', value: scalarValue(source), origin, raw: this.#raw(source) };
+    if (isScalar(source)) return this.#scalar(source, origin, path);
     this.#open.add(source);
     let node: Node;
     if (isSeq(source)) {
@@ -169,6 +170,19 @@ class Reader {
     return node;
   }
 
+  #scalar(source: Scalar, origin: Origin, path: Path): Node {
+    const raw = this.#raw(source);
+    // Valid YAML, which no value here is ever meant to be.
+    const item = source.type === 'PLAIN' ? /(\n\s*)(-\s.*)/.exec(raw) : null;
+    if (!item) return { kind: 'scalar', value: scalarValue(source), origin, raw };
+    const start = source.range![0] + item.index + item[1]!.length;
+    const place: Origin = { from: 'file', place: this.place(start, start + item[2]!.length) };
+    const message = 'this line is read as part of the text above it';
+    const hint = 'line it up with the "- " of the list that it belongs to';
+    this.diagnostics.push(diagnose('yaml-syntax', place, path, message, { hint }));
+    return { kind: 'scalar', value: null, origin, raw, poisoned: true };
+  }
+
   #alias(source: Alias.Parsed, path: Path, depth: number): Node {
     const origin = this.origin(source);
     if (this.#damaged) return { kind: 'scalar', value: null, origin, raw: this.#raw(source), poisoned: true };
@@ -177,13 +191,19 @@ class Reader {
       const message = target
         ? `the alias *${source.source} stands inside its own anchor`
         : `there is no anchor for the alias *${source.source}`;
-      const hint = target ? undefined : `quote it: "*${source.source}"; a bare * starts a YAML alias`;
+      const hint = target ? undefined : this.#aliasHint(source.source, path);
       this.diagnostics.push(diagnose('yaml-syntax', origin, path, message, { hint }));
       return { kind: 'scalar', value: null, origin, raw: this.#raw(source), poisoned: true };
     }
     const node = this.node(target, path, depth);
     // What is wrong with the value is found where it is used.
     return { ...node, origin };
+  }
+
+  #aliasHint(name: string, path: Path): string {
+    const known = [...this.#anchors.keys()];
+    if (path.at(-1) !== '<<') return `quote it: "*${name}"; a bare * starts a YAML alias`;
+    return didYouMean(name, known) ?? `mark the map that it stands for with &${name}, above this line`;
   }
 
   #map(pairs: readonly Pair[], origin: Origin, path: Path, depth: number): MapNode {
@@ -208,6 +228,7 @@ class Reader {
     }
     for (const base of inherited) {
       if (this.#damaged) continue;
+      if (base.kind === 'scalar' && base.poisoned) continue;
       if (base.kind !== 'map') {
         const message = '`<<` takes an alias of a map, or a list of them';
         this.diagnostics.push(diagnose('bad-key', base.origin, path, message));

@@ -1,12 +1,13 @@
 import type { ErrorObject } from 'ajv';
+import { parseDuration } from '../units.ts';
 import type { DiagnosticCode } from './codes.ts';
 import { type Details, type Diagnostic, diagnose } from './diagnostic.ts';
-import { formHint, typeHint } from './hints.ts';
+import { formHint, rangeHint, typeHint, variableHint } from './hints.ts';
 import { belongsUnder } from './key-places.ts';
 import { alternatives, resolve, type Schema, tagsOf } from './schema.ts';
-import { closest, didYouMean } from './suggest.ts';
+import { closest, didYouMean, isNear } from './suggest.ts';
 import { child, keyOrigin, type Node, nearest, type Origin, type Path } from './tree.ts';
-import { describeValue, expectation } from './wording.ts';
+import { describeValue, ENV_NAME, expectation } from './wording.ts';
 
 interface Finding extends Details {
   readonly code: DiagnosticCode;
@@ -18,7 +19,8 @@ interface Finding extends Details {
 /** Ajv's errors → diagnostics at the very key or value they are about, one for each mistake. */
 export function explain(root: Node, errors: readonly ErrorObject[]): Diagnostic[] {
   const found = new Map<string, Diagnostic>();
-  const misspelt = misspeltKeys(errors);
+  const misspelt = misspeltKeys(root, errors);
+  const withUnknown = new Set(errors.flatMap((e) => (e.keyword === 'additionalProperties' ? [e.instancePath] : [])));
   for (const error of errors) {
     if (error.keyword === 'required' && misspelt.has(`${error.instancePath}/${error.params['missingProperty']}`))
       continue;
@@ -28,6 +30,8 @@ export function explain(root: Node, errors: readonly ErrorObject[]): Diagnostic[
     if (node.kind === 'scalar' && node.poisoned) continue;
     const finding = interpret(root, node, path, error);
     if (!finding) continue;
+    // An unknown key in its place was meant to be one of them.
+    if (error.keyword === 'oneOf' && finding.code === 'missing-key' && withUnknown.has(error.instancePath)) continue;
     if (node.kind !== 'scalar' && node.open && isAbsence(error.keyword, finding.code)) continue;
     const { code, origin, message, ...details } = finding;
     const diagnostic = diagnose(code, origin, finding.path, message, details);
@@ -36,18 +40,30 @@ export function explain(root: Node, errors: readonly ErrorObject[]): Diagnostic[
   return [...found.values()];
 }
 
+/** The key that was meant to be the one by which a choice is made: `typ`, `Type`. */
+export function misspeltTag(node: Node, schema: Schema): string | undefined {
+  const tag = schema.discriminator?.propertyName;
+  if (tag === undefined || node.kind !== 'map' || node.entries.has(tag)) return undefined;
+  return [...node.entries.keys()].find((key) => isNear(key, tag));
+}
+
 /** Whether it is about something that is not there. */
 function isAbsence(keyword: string, code: DiagnosticCode): boolean {
   return code === 'missing-key' || keyword === 'minItems' || keyword === 'minProperties';
 }
 
 /** Pointers of the keys that unknown ones were meant to be: such a key is not missing as well. */
-function misspeltKeys(errors: readonly ErrorObject[]): Set<string> {
+function misspeltKeys(root: Node, errors: readonly ErrorObject[]): Set<string> {
   const meant = new Set<string>();
   for (const { keyword, instancePath, params, parentSchema } of errors) {
     if (keyword !== 'additionalProperties') continue;
     const known = Object.keys(resolve((parentSchema ?? {}) as Schema).properties ?? {});
-    meant.add(`${instancePath}/${closest(String(params['additionalProperty']), known)}`);
+    const key = String(params['additionalProperty']);
+    meant.add(`${instancePath}/${closest(key, known)}`);
+    const value = child(nearest(root, pathOf(root, instancePath)), key);
+    if (wrapperHint(value, known) !== undefined && value?.kind === 'map') {
+      for (const held of value.entries.keys()) meant.add(`${instancePath}/${held}`);
+    }
   }
   return meant;
 }
@@ -76,12 +92,26 @@ function interpret(root: Node, node: Node, path: Path, error: ErrorObject): Find
       const key = String(params['additionalProperty']);
       const known = Object.keys(schema.properties ?? {});
       const message = `unknown key ${JSON.stringify(key)}`;
-      const hint = didYouMean(key, known) ?? belongsUnder(key) ?? listKeys(known.filter((name) => !child(node, name)));
+      const hint =
+        wrapperHint(child(node, key), known) ??
+        anchorsHint(key) ??
+        didYouMean(key, known) ??
+        belongsUnder(key) ??
+        listKeys(known.filter((name) => !child(node, name)));
       return { code: 'unknown-key', message, hint, ...atKey(key) };
     }
     case 'required': {
       if (inAlternative) return undefined;
       const key = String(params['missingProperty']);
+      const tag = misspeltTag(node, schema);
+      if (tag !== undefined) {
+        return {
+          code: 'unknown-key',
+          message: `unknown key ${JSON.stringify(tag)}`,
+          hint: didYouMean(tag, [key]),
+          ...atKey(tag),
+        };
+      }
       const hint = schema.discriminator
         ? `one of ${tagsOf(schema).join(', ')}`
         : firstSentence(resolve(schema.properties?.[key] ?? {}).description);
@@ -113,7 +143,7 @@ function interpret(root: Node, node: Node, path: Path, error: ErrorObject): Find
     case 'enum':
     case 'const':
       if (node.kind !== 'scalar') return { ...wrongType(node, schema), ...atNode };
-      return { ...badChoice(node, schema.enum ?? [schema.const]), ...atNode };
+      return { ...badChoice(node, schema.enum ?? [schema.const]), ...atNode, origin: valueOrigin(root, node, path) };
     case 'pattern':
     case 'minLength':
     case 'maxLength':
@@ -138,7 +168,7 @@ function interpret(root: Node, node: Node, path: Path, error: ErrorObject): Find
     case 'maximum':
     case 'exclusiveMinimum': {
       const message = `${describeValue(node, schema)} is out of range: it must be ${expectation(schema)}`;
-      return { code: 'out-of-range', message, ...atNode };
+      return { code: 'out-of-range', message, hint: rangeHint(node, schema), ...atNode };
     }
     case 'minItems':
     case 'minProperties':
@@ -196,9 +226,17 @@ function badChoice(node: Node, choices: readonly unknown[]): Pick<Finding, 'code
   const word = node.kind === 'scalar' ? String(node.value) : '';
   const suggestion =
     node.kind === 'scalar' && typeof node.value === 'string' && node.expanded === undefined
-      ? didYouMean(word, choices.map(String))
+      ? (variableHint(word) ?? didYouMean(word, choices.map(String)))
       : undefined;
-  const message = `${describeValue(node, {})} is not ${choices.length > 1 ? 'one of ' : ''}${choices.join(', ')}`;
+  const wanted = `${choices.length > 1 ? 'one of ' : ''}${choices.join(', ')}`;
+  if (node.kind === 'scalar' && node.value === null) {
+    return {
+      code: 'bad-value',
+      message: `expected ${wanted}, got nothing`,
+      hint: 'give it a value, or remove the key',
+    };
+  }
+  const message = `${describeValue(node, {})} is not ${wanted}`;
   // The only constant is the version of the format.
   const version = choices.length === 1 ? 'the version of this format, not that of your file' : undefined;
   return { code: 'bad-value', message, hint: suggestion ?? typeHint(node, { enum: choices }) ?? version };
@@ -208,9 +246,26 @@ function badText(node: Node, schema: Schema, keyword: string): Pick<Finding, 'co
   const text = node.kind === 'scalar' ? String(node.value) : '';
   if (text === '') return { code: 'bad-value', message: 'must not be empty' };
   if (schema['x-unit'] && /^\d+(\.\d+)?$/.test(text)) return missingUnit(text, schema);
+  if (schema['x-unit'] === 'duration' && parseDuration(text) === 0) {
+    return { code: 'out-of-range', message: `${text} is out of range: it must be longer than that` };
+  }
   if (keyword === 'maxLength') return { code: 'bad-value', message: `is longer than ${schema.maxLength} characters` };
-  const message = `${describeValue(node, schema)} is not ${expectation(schema)}`;
+  // Somebody may have put the secret itself there.
+  const shown = schema.pattern?.startsWith(ENV_NAME) ? 'this' : describeValue(node, schema);
+  const message = `${shown} is not ${expectation(schema)}`;
   return { code: 'bad-value', message, hint: formHint(node, schema) };
+}
+
+/** `router: { discovery: … }`: what belongs here stands one level too deep. */
+function wrapperHint(value: Node | undefined, known: readonly string[]): string | undefined {
+  const held = value?.kind === 'map' ? [...value.entries.keys()] : [];
+  const isWrapper = held.length > 0 && held.every((key) => known.includes(key));
+  return isWrapper ? `move what it holds one level up: ${held.join(', ')}` : undefined;
+}
+
+/** Docker Compose and others leave keys that start with `x-` to the user, as a place for anchors. */
+function anchorsHint(key: string): string | undefined {
+  return /^x-/.test(key) ? 'no key is free for your own use; set an anchor where its value is first used' : undefined;
 }
 
 /** What the least list or map that may stand there looks like. */

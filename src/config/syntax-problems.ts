@@ -27,16 +27,31 @@ export function mistakes(document: Document.Parsed, lines: LineCounter, text: st
   return told.slice(0, MAX_PROBLEMS).map((problem) => atOpeningQuote(problem, document));
 }
 
+const TAB = /^Tabs are not allowed/;
 const LOST_DEPTH = /must start at the same column/;
 const UNCLOSED = /^Flow (?:map|sequence) .*end with a/;
 
 function isConsequence({ message, pos }: SyntaxProblem, earlier: SyntaxProblem, text: string): boolean {
   if (/token in YAML stream/.test(message)) return true;
+  // Whoever indents with tabs does so everywhere.
+  if (TAB.test(message) && TAB.test(earlier.message)) return true;
   const between = text.slice(earlier.pos[0], pos[0] + 1);
   // Of all that belongs to one key at the top, the first line at another depth leaves the others at odds with it too.
   if (LOST_DEPTH.test(message) && LOST_DEPTH.test(earlier.message)) return !/\n[^\s#]/.test(between);
+  // A key without its colon takes what belongs to it into its text.
+  if (/^(?:Nested mappings|Implicit keys)/.test(message) && /^Implicit keys/.test(earlier.message))
+    return pos[0] <= textEnd(earlier, text);
   // A [ that is not closed takes the } of the braces around it.
   return UNCLOSED.test(message) && UNCLOSED.test(earlier.message) && !/[[{]/.test(between);
+}
+
+/** Where the lines end that stand deeper than the one with the problem. */
+function textEnd({ pos }: SyntaxProblem, text: string): number {
+  const start = text.lastIndexOf('\n', pos[0]) + 1;
+  const indent = /^ */.exec(text.slice(start, pos[0]))![0].length;
+  const end = new RegExp(`\\n {0,${indent}}[^\\s]`, 'g');
+  end.lastIndex = pos[0];
+  return end.exec(text)?.index ?? text.length;
 }
 
 /** A quote that is never closed is noticed at the end of the file. */

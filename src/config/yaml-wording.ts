@@ -13,7 +13,11 @@ const WORDS: readonly { readonly said: RegExp; readonly words: string; readonly 
     words: 'the list below does not belong to a key',
     hint: 'are its lines indented alike?',
   },
-  { said: /^Implicit keys need to be on a single line/, words: 'here a key and ": " are expected' },
+  {
+    said: /^Implicit keys need to be on a single line/,
+    words: 'here a key and ": " are expected',
+    hint: 'is the colon after the key missing?',
+  },
   { said: /^Implicit map keys need to be followed/, words: 'a key without ": " after it' },
   {
     said: /^All (?:mapping|sequence) items must start at the same column/,
