@@ -107,7 +107,7 @@ function unserved(
       ? 'backends of the route serve the model, and none can take a request now'
       : seen
         ? 'no backend of the route serves the model; another one does, or did'
-        : 'no backend serves the model, and none has since the start';
+        : 'no backend serves the model, or has served it';
   return errorOf(codeWithoutBackend(inRoute || seen, role), model, why);
 }
 

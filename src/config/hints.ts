@@ -112,7 +112,7 @@ export function rangeHint(node: Node, schema: Schema): string | undefined {
 function namesHint(node: ListNode, schema: Schema): string | undefined {
   if (typeof schema.additionalProperties !== 'object') return undefined;
   const pairs = node.items.map((item) =>
-    item.kind === 'scalar' ? /^([^=:\s]+)\s*[=:]\s*(\S+)$/.exec(item.raw) : null,
+    item.kind === 'scalar' ? /^([^=:\s]+)\s*[=:]\s*(\S+)$/.exec(String(item.value)) : null,
   );
   if (pairs.length > 0 && pairs.every((pair) => pair !== null)) {
     return `write { ${pairs.map((pair) => `${pair![1]}: ${pair![2]}`).join(', ')} }`;

@@ -183,7 +183,7 @@ test('against a running router: a model that nobody serves gets the answer that 
   });
   t.after(() => other.stop());
   for (const [model, expected, why] of [
-    ['nothing', '404 model_not_found', 'no backend serves the model, and none has since the start'],
+    ['nothing', '404 model_not_found', 'no backend serves the model, or has served it'],
     ['unheard-of', '404 model_not_found', 'no route matches'],
     ['elsewhere', '503 model_unavailable', 'no backend of the route serves the model; another one does, or did'],
     ['half', '503 prefill_unavailable', 'prefill: no backend of the route serves the model'],
