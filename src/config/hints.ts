@@ -1,6 +1,6 @@
 import { isIPv6 } from 'node:net';
 import type { Schema } from './schema.ts';
-import { tagsOf } from './schema.ts';
+import { resolve, tagsOf } from './schema.ts';
 import { closest } from './suggest.ts';
 import type { ListNode, MapNode, Node } from './tree.ts';
 import { BIND, ENV_NAME, URL_START } from './wording.ts';
@@ -18,13 +18,13 @@ export function formHint(node: Node, schema: Schema): string | undefined {
   return undefined;
 }
 
-/** `$PORT`, as a shell has it. */
+/** `$PORT`, `$(PORT)` and `%PORT%`, as shells and Kubernetes have it; and quotes that are none. */
 export function variableHint(text: string): string | undefined {
-  const bare = /\$([A-Za-z_]\w*)/g;
+  if (/^[\u2018-\u201f]/.test(text)) return 'these are typographic quotes: write "…" or none';
+  const bare = /\$([A-Za-z_]\w*)|\$\(([A-Za-z_]\w*)\)|%([A-Za-z_]\w*)%/g;
   // A password in a URL may hold anything, and is not shown.
-  if (text.includes('@')) return undefined;
-  // biome-ignore lint/suspicious/noTemplateCurlyInString: a replacement
-  return bare.test(text) ? `write ${text.replace(bare, '${$1}')} if that is a variable` : undefined;
+  if (text.includes('@') || !bare.test(text)) return undefined;
+  return `write ${text.replace(bare, (_, ...names) => `\${${names.slice(0, 3).join('')}}`)} if that is a variable`;
 }
 
 /** `10 minutes` → `10m`, `32mb` → `32MB`; where it would be a guess, what there is. */
@@ -44,6 +44,8 @@ function unitHint(text: string, kind: 'duration' | 'size'): string | undefined {
 
 function bindHint(text: string): string | undefined {
   const [, host, port] = /^(.*):(\d{2,5})$/.exec(text) ?? [];
+  const url = /^https?:\/\/([^/\s]+?)\/?$/.exec(text)?.[1];
+  if (url !== undefined) return `write ${/:\d+$/.test(url) ? url : `${url}:80`}`;
   if (port !== undefined && (host === '' || host === '*')) return `write 0.0.0.0:${port}`;
   // `::8001` is an address by itself, and never meant as one.
   if (port !== undefined && host === ':') return `write "[::]:${port}"`;
@@ -72,6 +74,10 @@ export function typeHint(node: Node, schema: Schema): string | undefined {
     const glued = [...node.entries.keys()][0]?.startsWith('-');
     return glued ? 'put a space after each "-"' : 'begin each item with "- "';
   }
+  if (schema.properties?.['from'] && (node.kind === 'list' || (node.kind === 'scalar' && node.value !== null))) {
+    const names = (node.kind === 'list' ? node.items : [node]).map((item) => (item.kind === 'scalar' ? item.raw : '…'));
+    return `write { from: [${names.join(', ')}] }`;
+  }
   if (schema.type === 'object' && node.kind === 'list') return namesHint(node, schema);
   if (schema.type === 'string' && node.kind !== 'scalar') return selectorHint(node, schema);
   if (node.kind !== 'scalar') return undefined;
@@ -99,6 +105,7 @@ export function typeHint(node: Node, schema: Schema): string | undefined {
 function numberHint(text: string, schema: Schema): string | undefined {
   const percent = /^(\d+(?:\.\d+)?)\s*%$/.exec(text)?.[1];
   if (percent !== undefined && schema.maximum === 1) return `a share of 1: write ${Number(percent) / 100}`;
+  if (/^\d{1,3}([_,' ]\d{3})+$/.test(text)) return `write ${text.replace(/\D/g, '')}`;
   return /^\d+(\.\d+)?$/.test(text) ? `without quotes: ${text}` : undefined;
 }
 
@@ -145,8 +152,18 @@ function mapHint(value: unknown, schema: Schema): string | undefined {
     const tag = closest(String(value), tagsOf(schema));
     return tag === undefined ? undefined : `write { ${schema.discriminator.propertyName}: ${tag} }`;
   }
+  const pair = typeof value === 'string' ? /^([\w./-]+)\s*(=|:)\s*(\S.*)$/.exec(value) : null;
+  if (pair && schema.properties && Object.hasOwn(schema.properties, pair[1]!)) {
+    return `${pair[2] === ':' ? 'put a space after the colon:' : 'write'} ${pair[1]}: ${pair[3]}`;
+  }
+  if (pair && !schema.properties && !holdsSecrets(schema)) return `write { ${pair[1]}: ${pair[3]} }`;
   const [only, ...others] = schema.required ?? [];
   if (only === 'url' && others.length === 0) return `write { url: ${JSON.stringify(value)} }`;
   const keys = Object.keys(schema.properties ?? {});
   return keys.length > 0 && keys.length <= 12 ? `its keys: ${keys.join(', ')}` : undefined;
+}
+
+/** A map whose values are secrets, one of which may stand where the map was to be. */
+export function holdsSecrets({ additionalProperties }: Schema): boolean {
+  return typeof additionalProperties === 'object' && resolve(additionalProperties)['x-secret'] === true;
 }

@@ -165,7 +165,8 @@ class Reader {
     if (isSeq(source)) {
       const items = source.items.map((item, index) => this.node(item as ParsedNode, [...path, index], depth + 1));
       node = { kind: 'list', items, origin };
-    } else node = this.#map(source.items, origin, path, depth);
+    } else if (/^\{\s*\{/.test(this.#raw(source))) node = this.#template(source, origin, path);
+    else node = this.#map(source.items, origin, path, depth);
     this.#open.delete(source);
     return node;
   }
@@ -204,6 +205,13 @@ class Reader {
     const known = [...this.#anchors.keys()];
     if (path.at(-1) !== '<<') return `quote it: "*${name}"; a bare * starts a YAML alias`;
     return didYouMean(name, known) ?? `mark the map that it stands for with &${name}, above this line`;
+  }
+
+  /** `{{ .Values.port }}`, which YAML takes for a map whose key is a map. */
+  #template(source: ParsedNode, origin: Origin, path: Path): Node {
+    const hint = 'render it first, or quote it if it is text';
+    this.diagnostics.push(diagnose('bad-key', origin, path, '{{ … }} of a template stands here', { hint }));
+    return { kind: 'scalar', value: null, origin, raw: this.#raw(source), poisoned: true };
   }
 
   #map(pairs: readonly Pair[], origin: Origin, path: Path, depth: number): MapNode {

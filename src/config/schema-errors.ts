@@ -2,12 +2,12 @@ import type { ErrorObject } from 'ajv';
 import { parseDuration } from '../units.ts';
 import type { DiagnosticCode } from './codes.ts';
 import { type Details, type Diagnostic, diagnose } from './diagnostic.ts';
-import { formHint, rangeHint, typeHint, variableHint } from './hints.ts';
-import { belongsUnder } from './key-places.ts';
+import { formHint, holdsSecrets, rangeHint, typeHint, variableHint } from './hints.ts';
+import { keyHint, wrapped } from './key-hints.ts';
 import { alternatives, resolve, type Schema, tagsOf } from './schema.ts';
 import { closest, didYouMean, isNear } from './suggest.ts';
 import { child, keyOrigin, type Node, nearest, type Origin, type Path } from './tree.ts';
-import { describeValue, ENV_NAME, expectation } from './wording.ts';
+import { describeValue, ENV_NAME, expectation, HEADER_NAME } from './wording.ts';
 
 interface Finding extends Details {
   readonly code: DiagnosticCode;
@@ -61,9 +61,7 @@ function misspeltKeys(root: Node, errors: readonly ErrorObject[]): Set<string> {
     const key = String(params['additionalProperty']);
     meant.add(`${instancePath}/${closest(key, known)}`);
     const value = child(nearest(root, pathOf(root, instancePath)), key);
-    if (wrapperHint(value, known) !== undefined && value?.kind === 'map') {
-      for (const held of value.entries.keys()) meant.add(`${instancePath}/${held}`);
-    }
+    for (const held of wrapped(value, known)) meant.add(`${instancePath}/${held}`);
   }
   return meant;
 }
@@ -92,12 +90,7 @@ function interpret(root: Node, node: Node, path: Path, error: ErrorObject): Find
       const key = String(params['additionalProperty']);
       const known = Object.keys(schema.properties ?? {});
       const message = `unknown key ${JSON.stringify(key)}`;
-      const hint =
-        wrapperHint(child(node, key), known) ??
-        anchorsHint(key) ??
-        didYouMean(key, known) ??
-        belongsUnder(key) ??
-        listKeys(known.filter((name) => !child(node, name)));
+      const hint = keyHint(key, node, known);
       return { code: 'unknown-key', message, hint, ...atKey(key) };
     }
     case 'required': {
@@ -113,7 +106,7 @@ function interpret(root: Node, node: Node, path: Path, error: ErrorObject): Find
         };
       }
       const hint = schema.discriminator
-        ? `one of ${tagsOf(schema).join(', ')}`
+        ? (tagsOf(schema).length > 1 ? 'one of ' : '') + tagsOf(schema).join(', ')
         : firstSentence(resolve(schema.properties?.[key] ?? {}).description);
       return {
         code: 'missing-key',
@@ -152,7 +145,10 @@ function interpret(root: Node, node: Node, path: Path, error: ErrorObject): Find
     case 'propertyNames': {
       const key = String(params['propertyName']);
       const message = `${JSON.stringify(key)} cannot be a name here`;
-      const hint = 'letters, digits, dots, dashes and underscores, starting with a letter or digit';
+      const isHeader = expectation(resolve(schema.propertyNames ?? {})) === HEADER_NAME;
+      const hint = isHeader
+        ? `it must be ${HEADER_NAME}`
+        : 'letters, digits, dots, dashes and underscores, starting with a letter or digit';
       return { code: 'bad-name', message, hint, ...atKey(key) };
     }
     case 'false schema': {
@@ -213,7 +209,8 @@ function exactlyOne(root: Node, node: Node, path: Path, schema: Schema): Finding
 function wrongType(node: Node, schema: Schema): Pick<Finding, 'code' | 'message' | 'hint'> {
   const unit = schema['x-unit'] !== undefined && node.kind === 'scalar' && typeof node.value === 'number';
   if (unit) return missingUnit(node.raw, schema);
-  const message = `expected ${expectation(schema)}, got ${describeValue(node, schema)}`;
+  const got = describeValue(node, holdsSecrets(schema) ? { 'x-secret': true } : schema);
+  const message = `expected ${expectation(schema)}, got ${got}`;
   return { code: 'wrong-type', message, hint: typeHint(node, schema) };
 }
 
@@ -237,8 +234,8 @@ function badChoice(node: Node, choices: readonly unknown[]): Pick<Finding, 'code
     };
   }
   const message = `${describeValue(node, {})} is not ${wanted}`;
-  // The only constant is the version of the format.
-  const version = choices.length === 1 ? 'the version of this format, not that of your file' : undefined;
+  const version =
+    choices.length === 1 && choices[0] === 1 ? 'the version of this format, not that of your file' : undefined;
   return { code: 'bad-value', message, hint: suggestion ?? typeHint(node, { enum: choices }) ?? version };
 }
 
@@ -256,18 +253,6 @@ function badText(node: Node, schema: Schema, keyword: string): Pick<Finding, 'co
   return { code: 'bad-value', message, hint: formHint(node, schema) };
 }
 
-/** `router: { discovery: … }`: what belongs here stands one level too deep. */
-function wrapperHint(value: Node | undefined, known: readonly string[]): string | undefined {
-  const held = value?.kind === 'map' ? [...value.entries.keys()] : [];
-  const isWrapper = held.length > 0 && held.every((key) => known.includes(key));
-  return isWrapper ? `move what it holds one level up: ${held.join(', ')}` : undefined;
-}
-
-/** Docker Compose and others leave keys that start with `x-` to the user, as a place for anchors. */
-function anchorsHint(key: string): string | undefined {
-  return /^x-/.test(key) ? 'no key is free for your own use; set an anchor where its value is first used' : undefined;
-}
-
 /** What the least list or map that may stand there looks like. */
 function firstOf(schema: Schema): string | undefined {
   const member = resolve(
@@ -276,10 +261,6 @@ function firstOf(schema: Schema): string | undefined {
   if (member.properties && Object.hasOwn(member.properties, 'url')) return 'such as - url: http://host:8000';
   if (member.discriminator) return 'such as NAME: { type: static, backends: [{ url: "http://host:8000" }] }';
   return undefined;
-}
-
-function listKeys(keys: readonly string[]): string | undefined {
-  return keys.length > 0 && keys.length <= 12 ? `possible here: ${keys.join(', ')}` : undefined;
 }
 
 function firstSentence(text: string | undefined): string | undefined {

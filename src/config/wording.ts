@@ -12,6 +12,7 @@ const TYPES: Readonly<Record<string, string>> = {
 
 export const BIND = '^(\\[[0-9A-Fa-f:.]+';
 export const ENV_NAME = '^[A-Za-z_]';
+export const HEADER_NAME = 'the name of an HTTP header';
 export const URL_START = '^[Hh][Tt][Tt][Pp]';
 
 /** Patterns that need a word of their own, by the start of the schema's pattern. */
@@ -22,7 +23,7 @@ const FORMS: readonly { readonly pattern: string; readonly words: string }[] = [
   { pattern: ENV_NAME, words: 'the name of an environment variable' },
   { pattern: '^[a-z0-9]([-a-z0-9]', words: 'the name of a Kubernetes namespace' },
   { pattern: '^/', words: 'a path that starts with /' },
-  { pattern: '^[A-Za-z0-9!#', words: 'the name of an HTTP header' },
+  { pattern: '^[A-Za-z0-9!#', words: HEADER_NAME },
 ];
 
 /** What the schema wants, as the object of "expected". */

@@ -16,7 +16,7 @@ const WORDS: readonly { readonly said: RegExp; readonly words: string; readonly 
   {
     said: /^Implicit keys need to be on a single line/,
     words: 'here a key and ": " are expected',
-    hint: 'is the colon after the key missing?',
+    hint: 'is its colon missing, or is the next line indented too far?',
   },
   { said: /^Implicit map keys need to be followed/, words: 'a key without ": " after it' },
   {
@@ -42,6 +42,7 @@ const WORDS: readonly { readonly said: RegExp; readonly words: string; readonly 
   },
   { said: /^Missing , (?:or : )?between/, words: 'a comma is missing between two items' },
   { said: /^Block collections are not allowed/, words: 'within { } and [ ] a comma stands between items' },
+  { said: /^Unexpected flow-(?:map|seq)-end token/, words: 'a } or ] closes what is not open' },
   { said: /^Unexpected , in/, words: 'there is nothing before this comma' },
   { said: /^Plain value cannot start with (.+)/, words: 'a value without quotes cannot start with $1' },
   {
