@@ -36,7 +36,7 @@ export class Damage {
       if (until <= lineOf(entry.key)) continue;
       sound.entries.set(key, { key: entry.key, value: until === Infinity ? entry.value : before(entry.value, until) });
     }
-    const isSound = ({ line }: { line: number }) => line < (sections.findLast(({ from }) => from <= line)?.until ?? 0);
+    const isSound = ({ line }: { line: number }) => line < untilAt(sections, line);
     return { root: sound, diagnostics: found.filter((one) => isSound(one) && (one.related ?? []).every(isSound)) };
   }
 
@@ -48,10 +48,13 @@ export class Damage {
     // In { } a line tells nothing about where a key belongs.
     const block = this.#lines[lineOf(root.origin) - 1]?.[columnOf(root.origin) - 1] !== '{';
     const own = keys.filter(({ from, col }) => from < first || (block && col === column));
+    own.sort((a, b) => a.from - b.from);
+    let next = 0;
     return own.map(({ key, from }, index) => {
       const end = own[index + 1]?.from ?? Infinity;
-      const until = this.#damaged.find((line) => line >= from && line < end) ?? Infinity;
-      return { key, from, until };
+      while (next < this.#damaged.length && this.#damaged[next]! < from) next++;
+      const line = this.#damaged[next] ?? Infinity;
+      return { key, from, until: line < end ? line : Infinity };
     });
   }
 }
@@ -70,6 +73,17 @@ function before(node: Node, line: number): Node {
   if (last === undefined) return unknown;
   const [name, { key, value }] = last;
   return { ...node, entries: new Map([...entries, [name, { key, value: before(value, line) }]]), open: true };
+}
+
+/** Of the section that holds the line; 0 above the first. */
+function untilAt(sections: readonly { from: number; until: number }[], line: number): number {
+  let [low, high] = [0, sections.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (sections[middle]!.from <= line) low = middle + 1;
+    else high = middle;
+  }
+  return sections[low - 1]?.until ?? 0;
 }
 
 function lineOf(origin: Origin): number {

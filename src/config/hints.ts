@@ -23,7 +23,7 @@ export function variableHint(text: string): string | undefined {
   if (/^[\u2018-\u201f]/.test(text)) return 'these are typographic quotes: write "…" or none';
   const bare = /\$([A-Za-z_]\w*)|\$\(([A-Za-z_]\w*)\)|%([A-Za-z_]\w*)%/g;
   // A password in a URL may hold anything, and is not shown.
-  if (text.includes('@') || !bare.test(text)) return undefined;
+  if (text.length > 200 || text.includes('@') || !bare.test(text)) return undefined;
   return `write ${text.replace(bare, (_, ...names) => `\${${names.slice(0, 3).join('')}}`)} if that is a variable`;
 }
 

@@ -216,7 +216,12 @@ function wrongType(node: Node, schema: Schema): Pick<Finding, 'code' | 'message'
 
 function missingUnit(text: string, schema: Schema): Pick<Finding, 'code' | 'message' | 'hint'> {
   const example = `${Number(text)}${schema['x-unit'] === 'size' ? 'MiB' : 's'}`;
-  return { code: 'missing-unit', message: `${text} has no unit`, hint: `write ${example} if that is meant` };
+  const shown = text.length > 20 ? 'this number' : text;
+  return {
+    code: 'missing-unit',
+    message: `${shown} has no unit`,
+    hint: text.length > 20 ? undefined : `write ${example} if that is meant`,
+  };
 }
 
 function badChoice(node: Node, choices: readonly unknown[]): Pick<Finding, 'code' | 'message' | 'hint'> {
@@ -242,7 +247,7 @@ function badChoice(node: Node, choices: readonly unknown[]): Pick<Finding, 'code
 function badText(node: Node, schema: Schema, keyword: string): Pick<Finding, 'code' | 'message' | 'hint'> {
   const text = node.kind === 'scalar' ? String(node.value) : '';
   if (text === '') return { code: 'bad-value', message: 'must not be empty' };
-  if (schema['x-unit'] && /^\d+(\.\d+)?$/.test(text)) return missingUnit(text, schema);
+  if (schema['x-unit'] && /^\d{1,20}(\.\d{1,20})?$/.test(text)) return missingUnit(text, schema);
   if (schema['x-unit'] === 'duration' && parseDuration(text) === 0) {
     return { code: 'out-of-range', message: `${text} is out of range: it must be longer than that` };
   }

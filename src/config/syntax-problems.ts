@@ -8,6 +8,8 @@ export interface SyntaxProblem {
 
 /** One broken line often breaks all that follow; more than this says nothing new. */
 const MAX_PROBLEMS = 10;
+/** Each is compared with the text since those before it. */
+const MAX_COMPLAINTS = 500;
 
 /** The mistakes among the parser's complaints: after one it stumbles over much that is right. In the order of the text. */
 export function mistakes(document: Document.Parsed, lines: LineCounter, text: string): readonly SyntaxProblem[] {
@@ -15,7 +17,7 @@ export function mistakes(document: Document.Parsed, lines: LineCounter, text: st
   const found = [...document.errors, ...document.warnings];
   // A tab makes the parser see the lines around it at the wrong depth.
   const tabs = found.filter(({ code }) => code === 'TAB_AS_INDENT');
-  const causes = tabs.length > 0 ? tabs : found;
+  const causes = (tabs.length > 0 ? tabs : found).slice(0, MAX_COMPLAINTS);
   const seen = new Set<number>();
   const told: SyntaxProblem[] = [];
   for (const { message, pos } of causes) {
@@ -23,8 +25,9 @@ export function mistakes(document: Document.Parsed, lines: LineCounter, text: st
     if (seen.has(line) || told.some((earlier) => isConsequence({ message, pos }, earlier, text))) continue;
     seen.add(line);
     told.push({ message, pos });
+    if (told.length === MAX_PROBLEMS) break;
   }
-  return told.slice(0, MAX_PROBLEMS).map((problem) => atOpeningQuote(problem, document));
+  return told.map((problem) => atOpeningQuote(problem, document));
 }
 
 const TAB = /^Tabs are not allowed/;

@@ -15,14 +15,26 @@ export function checkSelectors(view: DocumentView): void {
     if (text === undefined || text.trim() === '') continue;
     const wrong = requirements(text).find((part) => !REQUIREMENT.test(part));
     if (wrong === undefined) continue;
-    const what = wrong.trim() === '' ? 'nothing between two commas' : `${JSON.stringify(wrong.trim())} in it`;
+    const what = wrong.trim() === '' ? 'nothing between two commas' : `${shortened(wrong.trim())} in it`;
     view.report('bad-value', path, `this is no label selector: the API would refuse ${what}`, { hint: hintFor(wrong) });
   }
 }
 
+function shortened(text: string): string {
+  return JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}…` : text);
+}
+
 /** At the commas outside of parentheses. */
 function requirements(text: string): string[] {
-  return text.split(/,(?![^(]*\))/);
+  const parts = [''];
+  let depth = 0;
+  for (const char of text) {
+    if (char === '(') depth++;
+    if (char === ')') depth--;
+    if (char === ',' && depth <= 0) parts.push('');
+    else parts[parts.length - 1] += char;
+  }
+  return parts;
 }
 
 function hintFor(part: string): string {
