@@ -145,6 +145,10 @@ test('what has no effect is said once each, and empty values are no use', () => 
   assert.deepEqual(parsed(...SOURCE, '--routing-logic', 'disaggregated_prefill', ...labels).notices, []);
 });
 
+test('a file without --config is told how', () => {
+  assert.match(refused('serve', 'router.yaml').message, /write --config router\.yaml/);
+});
+
 test('--help and --version win over what is missing', () => {
   assert.equal(parsed('--help').command, 'help');
   assert.equal(parsed('-h').command, 'help');
