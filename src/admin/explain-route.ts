@@ -1,7 +1,10 @@
 import { isLessUsed } from '../algorithms/lighter.ts';
 import { sessionKeyReader } from '../algorithms/session-key.ts';
 import type { Backend } from '../backends/backend.ts';
+import type { BackendRegistry } from '../backends/registry.ts';
 import type { AlgorithmConfig } from '../config/config.ts';
+import { type ErrorCode, RouterError } from '../errors.ts';
+import { codeWithoutBackend } from '../pipeline/conclude.ts';
 import { nameMatcher } from '../pipeline/glob.ts';
 import type { Route } from '../pipeline/route.ts';
 import type { Snapshot } from '../pipeline/snapshot.ts';
@@ -19,7 +22,16 @@ export interface RouteAnswer {
   readonly algorithm: AlgorithmConfig | null;
   /** One, or one for each role of a disaggregated route. */
   readonly legs: readonly ExplainedLeg[];
+  /** What the client would be told in place of an engine's answer; null where a backend can be asked. */
+  readonly error: ExplainedError | null;
   readonly notes: readonly string[];
+}
+
+export interface ExplainedError {
+  readonly status: number;
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly why: string;
 }
 
 export interface ExplainedLeg {
@@ -43,7 +55,12 @@ export interface ExplainedCandidate {
   readonly matched: number | null;
 }
 
-export function explainRoute(snapshot: Snapshot, question: RouteQuestion, now: number): RouteAnswer {
+export function explainRoute(
+  snapshot: Snapshot,
+  question: RouteQuestion,
+  registry: BackendRegistry,
+  now: number,
+): RouteAnswer {
   const { model } = question;
   const target = snapshot.aliases.get(model) ?? model;
   const rules = [];
@@ -56,7 +73,8 @@ export function explainRoute(snapshot: Snapshot, question: RouteQuestion, now: n
     break;
   }
   if (found === undefined) {
-    return { model, target, rules, route: null, algorithm: null, legs: [], notes: ['no route matches: 404'] };
+    const error = errorOf('model_not_found', model, 'no route matches');
+    return { model, target, rules, route: null, algorithm: null, legs: [], error, notes: [] };
   }
   const options = [found, ...found.config.fallback.flatMap((name) => snapshot.routesByName.get(name) ?? [])];
   const tried = options.map((route) => ({ route, legs: legsOf(route, target, question, now) }));
@@ -65,9 +83,37 @@ export function explainRoute(snapshot: Snapshot, question: RouteQuestion, now: n
   const notes = options
     .slice(0, Math.max(0, serving))
     .map(({ name }) => `${name} has no backend for it now: its next fallback is asked`);
-  if (serving < 0)
-    notes.push(options.length > 1 ? 'no fallback has a backend for it either: 503' : 'no backend: 503 or 404');
-  return { model, target, rules, route: route.name, algorithm: route.config.algorithm, legs, notes };
+  const error = serving < 0 ? unserved(question.model, target, found, tried.at(-1)!.legs, registry) : null;
+  if (error && options.length > 1) notes.push('no fallback has a backend for it either');
+  return { model, target, rules, route: route.name, algorithm: route.config.algorithm, legs, error, notes };
+}
+
+/** As requests are told: by the route that matches whether there is such a model, by the last one tried which half is missing. */
+function unserved(
+  model: string,
+  target: string,
+  route: Route,
+  legs: readonly ExplainedLeg[],
+  registry: BackendRegistry,
+): ExplainedError {
+  const inRoute = route.candidates.all(target).length > 0;
+  const seen = registry.hasSeenModel(target);
+  // The backend that is to answer is looked for first.
+  const missing = legs.findLast((leg) => !canServe(leg));
+  const role = missing?.role ?? undefined;
+  const why = role
+    ? `${role}: ${missing!.why}`
+    : inRoute
+      ? 'backends of the route serve the model, and none can take a request now'
+      : seen
+        ? 'no backend of the route serves the model; another one does, or did'
+        : 'no backend serves the model, or has served it';
+  return errorOf(codeWithoutBackend(inRoute || seen, role), model, why);
+}
+
+function errorOf(code: ErrorCode, model: string, why: string): ExplainedError {
+  const { status, message } = new RouterError(code, { model });
+  return { status, code, message, why };
 }
 
 function canServe({ candidates }: ExplainedLeg): boolean {

@@ -9,7 +9,7 @@ import type { RouteQuestion } from './route-question.ts';
 const MAX_BODY = 4 * 1024 * 1024;
 
 /** `GET /admin/route?model=…[&header=NAME=VALUE…][&session=…][&prompt=…]` */
-export function getRoute({ res, query, snapshot }: AdminRequest, { now }: AdminDeps): void {
+export function getRoute({ res, query, snapshot }: AdminRequest, { registry, now }: AdminDeps): void {
   const headers = Object.fromEntries(query.getAll('header').map(headerPair));
   const model = query.get('model');
   if (!model) throw new RouterError('missing_model');
@@ -19,13 +19,13 @@ export function getRoute({ res, query, snapshot }: AdminRequest, { now }: AdminD
     session: query.get('session') ?? undefined,
     prompt: query.get('prompt') ?? undefined,
   };
-  sendJson(res, 200, explainRoute(snapshot, question, now()));
+  sendJson(res, 200, explainRoute(snapshot, question, registry, now()));
 }
 
 /** The same with a JSON body: `{model, headers, session, prompt}`. */
-export async function postRoute({ req, res, snapshot }: AdminRequest, { now }: AdminDeps): Promise<void> {
+export async function postRoute({ req, res, snapshot }: AdminRequest, { registry, now }: AdminDeps): Promise<void> {
   const { body } = await readBody(req, res, MAX_BODY);
-  sendJson(res, 200, explainRoute(snapshot, parseQuestion(body), now()));
+  sendJson(res, 200, explainRoute(snapshot, parseQuestion(body), registry, now()));
 }
 
 function headerPair(text: string): [string, string] {

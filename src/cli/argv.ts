@@ -55,7 +55,9 @@ export function parseArgv(argv: readonly string[]): Invocation | UsageError {
   if (parsed.values.has('version')) return { ...base, command: 'version', args: [] };
   if (parsed.positionals.length > (command.maxArgs ?? 0)) {
     const extra = parsed.positionals.slice(command.maxArgs ?? 0).join(' ');
-    return { message: usage(command, `unrecognized arguments: ${extra}`), exitCode: own };
+    const isFile = command.name === 'serve' && /\.ya?ml$/.test(extra) && config === undefined;
+    const hint = isFile ? `write --config ${extra}` : undefined;
+    return { message: usage(command, `unrecognized arguments: ${extra}`, hint), exitCode: own };
   }
   try {
     const flags = command.flags ? flagOverlay(parsed, hasFile(command, config, parsed)) : { overlay: [], notices: [] };

@@ -21,8 +21,11 @@ export async function runCheck(invocation: Invocation, io: Io): Promise<number> 
     const result = await loadFrom(target, overlay, io);
     files.push(...result.files);
     const outside = result.loaded && !options.has('no-secrets') ? await checkFiles(result.loaded, io) : [];
+    // A name that cannot be one is not also unset.
+    const judged = new Set(result.diagnostics.map(({ line, col, file }) => `${file}:${line}:${col}`));
+    const fresh = outside.filter(({ line, col, file }) => line === 0 || !judged.has(`${file}:${line}:${col}`));
     const names = result.files.map(({ name }) => name);
-    found.push(...sortDiagnostics([...result.diagnostics, ...outside], names));
+    found.push(...sortDiagnostics([...result.diagnostics, ...fresh], names));
   }
   const errors = found.filter(({ severity }) => severity === 'error').length;
   const warnings = found.length - errors;

@@ -1,5 +1,15 @@
 import { UNSUPPORTED } from '../config/original/unsupported.ts';
-import { child, type MapNode, type Node, nodeAt, type Origin, type Path, toPlain } from '../config/tree.ts';
+import {
+  child,
+  emptyMap,
+  type MapNode,
+  type Node,
+  nodeAt,
+  type Origin,
+  type Path,
+  type Plain,
+  toPlain,
+} from '../config/tree.ts';
 import { FLAGS } from './flags.ts';
 import { parseOptions } from './options.ts';
 
@@ -31,14 +41,15 @@ const ARGUMENTS: readonly { readonly path: Path; readonly flag: string; readonly
 ];
 const CHART_LABELS = { environment: 'test', release: 'test' };
 
+/** A file of values names what differs from the chart's own: often nothing of the router's. */
 export function isHelmValues(root: MapNode): boolean {
-  return child(root, 'routerSpec')?.kind === 'map';
+  return ['routerSpec', 'servingEngineSpec'].some((key) => child(root, key)?.kind === 'map');
 }
 
 /** The arguments that the original's Helm chart makes of its values. */
 export function helmSettings(root: MapNode): Settings {
   const settings: Settings = { values: new Map(), origins: new Map(), notes: [] };
-  const router = child(root, 'routerSpec')!;
+  const router = child(root, 'routerSpec') ?? emptyMap(root.origin);
   const chart: Origin = { from: 'flag', flag: 'default of the chart' };
   const set = (flag: string, value: string, origin: Origin): void => {
     settings.values.set(flag, value);
@@ -46,21 +57,31 @@ export function helmSettings(root: MapNode): Settings {
   };
   for (const { path, flag, fallback } of ARGUMENTS) {
     const node = nodeAt(router, path);
-    const given = node?.kind === 'scalar' && node.value !== null && node.value !== '' && node.value !== false;
+    // Helm's `if` takes these for no.
+    const given = node?.kind === 'scalar' && !([null, '', false, 0] as unknown[]).includes(node.value);
     const value = given ? String(node.value) : undefined;
     if (value !== undefined) set(flag, value, node!.origin);
     else if (fallback !== undefined) set(flag, fallback, chart);
   }
   if (settings.values.get('service-discovery') === 'k8s') cluster(root, set, chart);
   else settings.values.delete('k8s-service-discovery-type');
+  if (!settings.values.has('otel-endpoint')) {
+    for (const flag of ['otel-service-name', 'otel-secure']) settings.values.delete(flag);
+  }
   extraArguments(child(router, 'extraArgs'), settings, set);
-  const key = [nodeAt(router, ['vllmApiKey']), nodeAt(root, ['servingEngineSpec', 'vllmApiKey'])].find(Boolean);
-  if (key) {
+  const keys = [nodeAt(router, ['vllmApiKey']), nodeAt(root, ['servingEngineSpec', 'vllmApiKey'])];
+  if (keys.some((key) => key && isNamed(toPlain(key)))) {
     settings.notes.push(
       'vllmApiKey: clients send their own key on; for the router to send one, give the source an apiKey',
     );
   }
   return settings;
+}
+
+/** A key, or the secret that holds it; the chart's own values name none. */
+function isNamed(key: Plain): boolean {
+  const parts = key !== null && typeof key === 'object' ? Object.values(key) : [key];
+  return parts.some((part) => part !== null && part !== '');
 }
 
 type Set = (flag: string, value: string, origin: Origin) => void;

@@ -25,7 +25,9 @@ interface Migrated {
 
 const NOTHING = 'usage: vllm-router migrate [FILE] [flags]\nvllm-router: error: neither a file nor flags are given\n';
 const UNKNOWN =
-  'neither a dynamic config of the original (service_discovery, routing_logic), nor Helm values (routerSpec)';
+  'neither a dynamic config of the original (service_discovery, routing_logic), nor Helm values (routerSpec, servingEngineSpec)';
+const MANIFEST =
+  'a Kubernetes manifest: give the arguments of its container as flags, or what stands under its data as a file';
 
 /** `migrate [FILE] [flags]`: the original's flags, its dynamic config or its chart's values as a `router.yaml`. */
 export async function runMigrate({ args, config, options, overlay, notices }: Invocation, io: Io): Promise<number> {
@@ -56,7 +58,8 @@ export async function runMigrate({ args, config, options, overlay, notices }: In
 
 function convert(root: Node, io: Io): Migrated | undefined {
   if (root.kind !== 'map' || !(isDynamicConfig(root) || isHelmValues(root))) {
-    io.err(`vllm-router migrate: this is ${UNKNOWN}\n`);
+    const manifest = root.kind === 'map' && ['apiVersion', 'kind'].every((key) => root.entries.has(key));
+    io.err(`vllm-router migrate: this is ${manifest ? MANIFEST : UNKNOWN}\n`);
     return undefined;
   }
   if (isDynamicConfig(root)) {

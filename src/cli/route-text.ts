@@ -2,7 +2,7 @@ import type { ExplainedLeg, RouteAnswer } from '../admin/explain-route.ts';
 import { algorithmSettings } from '../config/algorithm-settings.ts';
 
 /** The answer for people. */
-export function formatAnswer({ model, target, rules, route, algorithm, legs, notes }: RouteAnswer): string {
+export function formatAnswer({ model, target, rules, route, algorithm, legs, error, notes }: RouteAnswer): string {
   const lines = [labelled('model', model === target ? model : `${model} → ${target} (alias)`)];
   const width = Math.max(...rules.map((rule) => rule.route.length));
   for (const [at, { route: name, matches, why }] of rules.entries()) {
@@ -11,6 +11,7 @@ export function formatAnswer({ model, target, rules, route, algorithm, legs, not
   if (route !== null && route !== rules.at(-1)?.route) lines.push(labelled('fallback', `→ ${route}`));
   if (algorithm !== null) lines.push(labelled('algorithm', algorithmSettings(algorithm)));
   for (const leg of legs) lines.push(...legLines(leg));
+  if (error !== null) lines.push(labelled('answer', `${error.status} ${error.code}: ${error.why}`));
   for (const note of notes) lines.push(labelled('note', note));
   return `${lines.map(printable).join('\n')}\n`;
 }

@@ -82,6 +82,8 @@ function explainOffline(config: Config, question: RouteQuestion): RouteAnswer {
     );
   }
   const snapshot = buildSnapshot(config, '', undefined, registry, { random: Math.random, now });
-  const answer = explainRoute(snapshot, question, now());
-  return { ...answer, notes: [...answer.notes, ...notes] };
+  const answer = explainRoute(snapshot, question, registry, now());
+  // What other sources find may serve it.
+  const isOpen = answer.route !== null && Object.values(config.discovery).some(({ type }) => type !== 'static');
+  return { ...answer, error: isOpen ? null : answer.error, notes: [...answer.notes, ...notes] };
 }

@@ -48,7 +48,10 @@ function expandScalar(node: ScalarNode, text: string, env: Environment, path: Pa
     const value = env[name!];
     if (fallback !== undefined) return value === undefined || value === '' ? fallback : value;
     if (value !== undefined) return value;
-    const hint = didYouMean(name!, Object.keys(env)) ?? `give a default: \${${name}:-…}`;
+    const isSecret = path.at(-1) === 'apiKey' || (path[0] === 'auth' && path.at(-1) === 'keys');
+    const hint = isSecret
+      ? `a secret is not put in, but named: { env: ${name} }`
+      : (didYouMean(name!, Object.keys(env)) ?? `give a default: \${${name}:-…}`);
     diagnostics.push(diagnose('unset-variable', at, path, `variable ${name} is not set`, { hint }));
     return whole;
   });

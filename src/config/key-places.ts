@@ -22,7 +22,9 @@ function placesOf(root: Schema): Map<string, string[]> {
       if (above.length > 6) return;
       for (const [key, member] of Object.entries(option.properties ?? {})) {
         const list = places.get(key) ?? [];
-        if (!list.includes(path)) places.set(key, [...list, path]);
+        // The algorithm of an algorithm's role is not where somebody looks for it.
+        const isNested = list.some((place) => path.startsWith(`${place === '' ? '' : `${place}.`}${key}`));
+        if (!list.includes(path) && !isNested) places.set(key, [...list, path]);
         visit(member, path === '' ? key : `${path}.${key}`, [...above, schema]);
       }
       if (option.items) visit(option.items, `${path}[]`, [...above, schema]);

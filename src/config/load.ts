@@ -11,7 +11,18 @@ import { type ConfigFile, type Parsed, parseSteps } from './parse.ts';
 import { redact } from './redact.ts';
 import { checkReferences } from './references.ts';
 import { finish, type Steps } from './steps.ts';
-import { emptyMap, type MapNode, type Node, nearest, type Origin, type Path, type Plain, toPlain } from './tree.ts';
+import {
+  child,
+  emptyMap,
+  keyOrigin,
+  type MapNode,
+  type Node,
+  nearest,
+  type Origin,
+  type Path,
+  type Plain,
+  toPlain,
+} from './tree.ts';
 import { validate } from './validate.ts';
 
 export type { ConfigFile } from './parse.ts';
@@ -64,9 +75,14 @@ export function* checkSteps(input: LoadInput): Steps<Checked> {
   yield;
   const diagnostics: Diagnostic[] = parsed.flatMap((file) => file.diagnostics);
   const roots = parsed.flatMap(({ root }) => (root ? [root] : []));
-  if (roots.length < input.files.length) return failed(diagnostics, order);
+  if (roots.length < input.files.length) {
+    const sound = parsed.flatMap((file) => file.root ?? file.sound ?? []);
+    return failed([...diagnostics, ...judgeParts(sound, input.env)], order);
+  }
 
   for (const root of roots) diagnostics.push(...expand(root, input.env));
+  const manifests = roots.flatMap(manifestFinding);
+  if (manifests.length > 0) return failed([...diagnostics, ...manifests], order);
   const translated = roots.map((root) => translate(root, diagnostics));
   if (translated.includes(undefined)) return failed(diagnostics, order);
   const merged = mergeFiles(translated as Node[]);
@@ -78,7 +94,11 @@ export function* checkSteps(input: LoadInput): Steps<Checked> {
   }
   diagnostics.push(...applyOverlay(root, input.overlay ?? []));
   yield;
-  diagnostics.push(...validate(root));
+  const findings = validate(root);
+  // In a map that was to be a list the keys mean nothing.
+  const noMaps = new Set(findings.filter(({ code }) => code === 'wrong-type').map(({ path }) => path));
+  const told = diagnostics.filter(({ code, path }) => code !== 'duplicate-key' || !noMaps.has(path));
+  diagnostics.splice(0, diagnostics.length, ...told, ...findings);
   yield;
   const tree = effectiveTree(root);
   yield;
@@ -96,12 +116,36 @@ export function* checkSteps(input: LoadInput): Steps<Checked> {
   };
 }
 
+/** A Kubernetes object, in which a config may well stand. */
+function manifestFinding(root: Node): Diagnostic[] {
+  const kind = child(root, 'kind');
+  if (kind?.kind !== 'scalar' || child(root, 'apiVersion')?.kind !== 'scalar') return [];
+  const message = `this is a Kubernetes manifest (${String(kind.value)}) and no configuration of the router`;
+  const hint = child(root, 'data')
+    ? 'put what stands under its data into a file of its own, and check that'
+    : undefined;
+  return [diagnose('wrong-type', keyOrigin(root, ['kind']), [], message, { hint })];
+}
+
 /** A file of the original router becomes one of ours; undefined when that cannot be done. */
 function translate(root: Node, diagnostics: Diagnostic[]): Node | undefined {
   if (root.kind !== 'map' || !isDynamicConfig(root)) return root;
   const converted = convertDynamicConfig(root);
   diagnostics.push(...converted.diagnostics);
   return hasErrors(converted.diagnostics) ? undefined : converted.root;
+}
+
+/**
+ * What the schema says of the readable parts of a configuration. Names, flags and warnings are left for later: what they are about may
+ * stand in the rest.
+ */
+function judgeParts(parts: readonly Node[], env: Environment): Diagnostic[] {
+  const known = parts.filter((part) => part.kind === 'map' && !isDynamicConfig(part));
+  const expanded = known.flatMap((part) => expand(part, env));
+  const { root, diagnostics } = mergeFiles(known);
+  if (root?.kind !== 'map') return expanded;
+  root.open = true;
+  return [...expanded, ...diagnostics, ...validate(root)];
 }
 
 function failed(diagnostics: readonly Diagnostic[], order: readonly string[]): Checked {

@@ -17,6 +17,7 @@ export function mergeFiles(roots: readonly Node[]): { root: Node | undefined; di
 }
 
 function mergeInto(target: MapNode, source: MapNode, path: Path, diagnostics: Diagnostic[]): void {
+  if (source.open) target.open = true;
   for (const [key, entry] of source.entries) {
     const here = [...path, key];
     const first = target.entries.get(key);
@@ -25,6 +26,7 @@ function mergeInto(target: MapNode, source: MapNode, path: Path, diagnostics: Di
       mergeInto(first.value, entry.value, here, diagnostics);
     } else if (path.length === 0 && key === 'routes' && first.value.kind === 'list' && entry.value.kind === 'list') {
       first.value.items.push(...entry.value.items.map(clone));
+      if (entry.value.open) first.value.open = true;
     } else if (!(path.length === 0 && key === 'version' && sameScalar(first.value, entry.value))) {
       diagnostics.push(
         diagnose(

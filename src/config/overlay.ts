@@ -1,7 +1,17 @@
 import { splitBind } from './bind.ts';
 import { type Diagnostic, diagnose } from './diagnostic.ts';
 import { memberSchema, resolve, SCHEMA, type Schema, schemaFor } from './schema.ts';
-import { child, emptyMap, fromPlain, type MapNode, type Node, type Origin, type Path, setEntry } from './tree.ts';
+import {
+  child,
+  emptyMap,
+  fromPlain,
+  type ListNode,
+  type MapNode,
+  type Node,
+  type Origin,
+  type Path,
+  setEntry,
+} from './tree.ts';
 
 /** What flags say, in order; a later entry for the same path wins. */
 export type Overlay = readonly OverlayEntry[];
@@ -48,7 +58,7 @@ function apply(root: MapNode, entry: OverlayEntry): string | undefined {
       next = list || typeof further === 'number' ? { kind: 'list', items: [], origin } : emptyMap(origin);
       if (node.kind === 'map') setEntry(node, String(segment), next);
       else if (segment === node.items.length) node.items.push(next);
-      else return `the file has no item ${JSON.stringify(segment)} there`;
+      else return noItem(node, segment);
     }
     node = next;
   }
@@ -60,7 +70,7 @@ function write(node: Node, segment: string | number, entry: OverlayEntry, origin
   const fresh = fromPlain(value, origin);
   if (node.kind === 'list') {
     const index = indexOf(node.items, segment);
-    if (index < 0 || index > node.items.length) return `the file has no item ${JSON.stringify(segment)} there`;
+    if (index < 0 || index > node.items.length) return noItem(node, segment);
     node.items[index] = fresh;
     return undefined;
   }
@@ -70,6 +80,15 @@ function write(node: Node, segment: string | number, entry: OverlayEntry, origin
   if (segment === 'type' && before?.kind === 'scalar' && before.value !== value) map.entries.clear();
   setEntry(map, String(segment), fresh);
   return undefined;
+}
+
+function noItem(list: ListNode, segment: string | number): string {
+  const names = list.items.flatMap((item) => {
+    const name = child(item, 'name');
+    return name?.kind === 'scalar' && typeof name.value === 'string' ? [name.value] : [];
+  });
+  const there = typeof segment === 'string' && names.length > 0 ? `, but ${names.join(', ')}` : '';
+  return `the file has no item ${JSON.stringify(segment)} there${there}`;
 }
 
 function indexOf(items: readonly Node[], segment: string | number): number {

@@ -9,8 +9,11 @@ import {
   type ParsedNode,
   type Scalar,
 } from 'yaml';
+import { Damage } from './damage.ts';
 import { cite, type Diagnostic, diagnose, relate } from './diagnostic.ts';
 import { finish, type Steps } from './steps.ts';
+import { didYouMean } from './suggest.ts';
+import { mistakes, type SyntaxProblem } from './syntax-problems.ts';
 import {
   type Entry,
   type MapNode,
@@ -37,11 +40,11 @@ const MAX_NODES = 100_000;
 const MAX_DEPTH = 100;
 const TOO_DEEP = `the YAML is nested more than ${MAX_DEPTH} levels deep`;
 const EMPTY = 'the least it needs is a source of backends; vllm-router init URL… writes a first file';
-/** One broken line often breaks all that follow; more than this says nothing new. */
-const MAX_SYNTAX_ERRORS = 10;
 
 export interface Parsed {
   readonly root?: Node;
+  /** In place of the root: what can be trusted of a file that is no valid YAML. */
+  readonly sound?: Node;
   readonly diagnostics: readonly Diagnostic[];
 }
 
@@ -66,12 +69,17 @@ export function* parseSteps(file: ConfigFile): Steps<Parsed> {
     return fail('too-complex', TOO_DEEP);
   }
   yield;
-  const reader = new Reader(file, lines);
-  // A warning is a tag or directive that would be ignored: nothing in this file may be ignored.
   const found = [...document.errors, ...document.warnings];
   if (found.some(({ code }) => code === 'RESOURCE_EXHAUSTION')) return fail('too-complex', TOO_DEEP);
-  const problems = firstOfEachLine(causesOnly(found), lines);
-  if (problems.length > 0) return { diagnostics: problems.map((problem) => reader.syntaxError(problem)) };
+  const problems = mistakes(document, lines, file.text);
+  const reader = new Reader(file, lines, problems.length > 0);
+  if (problems.length > 0) {
+    const damage = new Damage(
+      file.text,
+      found.map(({ pos }) => lines.linePos(pos[0])),
+    );
+    return reader.remains(document, problems, damage);
+  }
   if (document.contents === null) return fail('empty-file', 'the file is empty', EMPTY);
   if (isScalar(document.contents) && document.contents.value === null)
     return fail('empty-file', 'the file is empty', EMPTY);
@@ -82,27 +90,6 @@ export function* parseSteps(file: ConfigFile): Steps<Parsed> {
     if (error instanceof TooComplex) return fail('too-complex', error.message);
     throw error;
   }
-}
-
-/** A tab makes the parser see the lines around it at the wrong depth: what it says of them is no mistake of its own. */
-function causesOnly<T extends { code: string }>(problems: readonly T[]): readonly T[] {
-  const tabs = problems.filter(({ code }) => code === 'TAB_AS_INDENT');
-  return tabs.length > 0 ? tabs : problems;
-}
-
-/** After one broken value the parser stumbles over everything that follows it; only the first is a mistake. */
-function firstOfEachLine<T extends { message: string; pos: readonly [number, number] }>(
-  problems: readonly T[],
-  lines: LineCounter,
-): T[] {
-  const seen = new Set<number>();
-  const first = problems.filter((problem, index) => {
-    const { line } = lines.linePos(problem.pos[0]);
-    if (seen.has(line) || (index > 0 && /token in YAML stream/.test(problem.message))) return false;
-    seen.add(line);
-    return true;
-  });
-  return first.slice(0, MAX_SYNTAX_ERRORS);
 }
 
 /** One value in YAML, as flags hold it: `5`, `[a, b]`, `{ env: KEY }`. Undefined when it is not valid. */
@@ -118,13 +105,16 @@ class Reader {
   readonly diagnostics: Diagnostic[] = [];
   readonly #file: ConfigFile;
   readonly #lines: LineCounter;
+  readonly #damaged: boolean;
   readonly #anchors = new Map<string, ParsedNode>();
   readonly #open = new Set<ParsedNode>();
   #nodes = 0;
 
-  constructor(file: ConfigFile, lines: LineCounter) {
+  /** `damaged`: some of what the parser gives is a guess, anchors among it. */
+  constructor(file: ConfigFile, lines: LineCounter, damaged: boolean) {
     this.#file = file;
     this.#lines = lines;
+    this.#damaged = damaged;
   }
 
   place(start: number, end: number): Place {
@@ -139,7 +129,7 @@ class Reader {
     return { from: 'file', place: this.place(start, end) };
   }
 
-  syntaxError(error: { message: string; pos: readonly [number, number] }): Diagnostic {
+  syntaxError(error: SyntaxProblem): Diagnostic {
     const [start, end] = error.pos;
     const { text } = this.#file;
     // At the end of the text there is nothing to point at: the last line that holds something is what needs completing.
@@ -149,37 +139,79 @@ class Reader {
     return diagnose('yaml-syntax', origin, [], message, { hint: syntaxHint(text, at, error.message) ?? hint });
   }
 
+  /** The mistakes, and what else can be told about the file. */
+  remains(document: Document.Parsed, problems: readonly SyntaxProblem[], damage: Damage): Parsed {
+    const told = problems.map((problem) => this.syntaxError(problem));
+    try {
+      const root = document.contents && this.node(document.contents, [], 0);
+      if (!root) return { diagnostics: told };
+      const { root: sound, diagnostics } = damage.soundPart(root, this.diagnostics);
+      return { ...(sound && { sound }), diagnostics: [...told, ...diagnostics] };
+    } catch (error) {
+      if (error instanceof TooComplex) return { diagnostics: told };
+      throw error;
+    }
+  }
+
   node(source: ParsedNode, path: Path, depth: number): Node {
     if (++this.#nodes > MAX_NODES) throw new TooComplex('the YAML has too many values; are its anchors nested?');
     if (depth > MAX_DEPTH) throw new TooComplex(TOO_DEEP);
     if (isAlias(source)) return this.#alias(source, path, depth);
     if (source.anchor) this.#anchors.set(source.anchor, source);
     const origin = this.origin(source);
-    if (isScalar(source)) return { kind: 'scalar', value: scalarValue(source), origin, raw: this.#raw(source) };
+    if (isScalar(source)) return this.#scalar(source, origin, path);
     this.#open.add(source);
     let node: Node;
     if (isSeq(source)) {
       const items = source.items.map((item, index) => this.node(item as ParsedNode, [...path, index], depth + 1));
       node = { kind: 'list', items, origin };
-    } else node = this.#map(source.items, origin, path, depth);
+    } else if (/^\{\s*\{/.test(this.#raw(source))) node = this.#template(source, origin, path);
+    else node = this.#map(source.items, origin, path, depth);
     this.#open.delete(source);
     return node;
   }
 
+  #scalar(source: Scalar, origin: Origin, path: Path): Node {
+    const raw = this.#raw(source);
+    // Valid YAML, which no value here is ever meant to be.
+    const item = source.type === 'PLAIN' ? /(\n\s*)(-\s.*)/.exec(raw) : null;
+    if (!item) return { kind: 'scalar', value: scalarValue(source), origin, raw };
+    const start = source.range![0] + item.index + item[1]!.length;
+    const place: Origin = { from: 'file', place: this.place(start, start + item[2]!.length) };
+    const message = 'this line is read as part of the text above it';
+    const hint = 'line it up with the "- " of the list that it belongs to';
+    this.diagnostics.push(diagnose('yaml-syntax', place, path, message, { hint }));
+    return { kind: 'scalar', value: null, origin, raw, poisoned: true };
+  }
+
   #alias(source: Alias.Parsed, path: Path, depth: number): Node {
     const origin = this.origin(source);
+    if (this.#damaged) return { kind: 'scalar', value: null, origin, raw: this.#raw(source), poisoned: true };
     const target = this.#anchors.get(source.source);
     if (!target || this.#open.has(target)) {
       const message = target
         ? `the alias *${source.source} stands inside its own anchor`
         : `there is no anchor for the alias *${source.source}`;
-      const hint = target ? undefined : `quote it: "*${source.source}"; a bare * starts a YAML alias`;
+      const hint = target ? undefined : this.#aliasHint(source.source, path);
       this.diagnostics.push(diagnose('yaml-syntax', origin, path, message, { hint }));
       return { kind: 'scalar', value: null, origin, raw: this.#raw(source), poisoned: true };
     }
     const node = this.node(target, path, depth);
     // What is wrong with the value is found where it is used.
     return { ...node, origin };
+  }
+
+  #aliasHint(name: string, path: Path): string {
+    const known = [...this.#anchors.keys()];
+    if (path.at(-1) !== '<<') return `quote it: "*${name}"; a bare * starts a YAML alias`;
+    return didYouMean(name, known) ?? `mark the map that it stands for with &${name}, above this line`;
+  }
+
+  /** `{{ .Values.port }}`, which YAML takes for a map whose key is a map. */
+  #template(source: ParsedNode, origin: Origin, path: Path): Node {
+    const hint = 'render it first, or quote it if it is text';
+    this.diagnostics.push(diagnose('bad-key', origin, path, '{{ … }} of a template stands here', { hint }));
+    return { kind: 'scalar', value: null, origin, raw: this.#raw(source), poisoned: true };
   }
 
   #map(pairs: readonly Pair[], origin: Origin, path: Path, depth: number): MapNode {
@@ -203,6 +235,8 @@ class Reader {
       else entries.set(name, { key: keyOrigin, value });
     }
     for (const base of inherited) {
+      if (this.#damaged) continue;
+      if (base.kind === 'scalar' && base.poisoned) continue;
       if (base.kind !== 'map') {
         const message = '`<<` takes an alias of a map, or a list of them';
         this.diagnostics.push(diagnose('bad-key', base.origin, path, message));
@@ -210,7 +244,7 @@ class Reader {
       }
       for (const [name, entry] of base.entries) if (!entries.has(name)) entries.set(name, entry);
     }
-    return { kind: 'map', entries, origin };
+    return { kind: 'map', entries, origin, ...(this.#damaged && inherited.length > 0 && { open: true }) };
   }
 
   #duplicate(name: string, first: Entry, second: Origin, path: Path): void {

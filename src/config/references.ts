@@ -2,8 +2,10 @@ import { checkAlgorithms } from './checks/algorithms.ts';
 import { checkBackends } from './checks/backends.ts';
 import { checkFlags } from './checks/flags.ts';
 import { checkListeners } from './checks/listeners.ts';
+import { checkLongest } from './checks/longest.ts';
 import { checkLoops, checkNames, checkUnused } from './checks/names.ts';
 import { checkReachability } from './checks/reachability.ts';
+import { checkSelectors } from './checks/selectors.ts';
 import { checkTimes } from './checks/times.ts';
 import { checkTracing } from './checks/tracing.ts';
 import type { Diagnostic } from './diagnostic.ts';
@@ -30,6 +32,8 @@ export function* checkReferences(
     checkBackends,
     checkReachability,
     checkTimes,
+    checkLongest,
+    checkSelectors,
     checkAlgorithms,
     checkTracing,
     checkUnused,

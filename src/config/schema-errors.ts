@@ -1,12 +1,13 @@
 import type { ErrorObject } from 'ajv';
+import { parseDuration } from '../units.ts';
 import type { DiagnosticCode } from './codes.ts';
 import { type Details, type Diagnostic, diagnose } from './diagnostic.ts';
-import { formHint, typeHint } from './hints.ts';
-import { belongsUnder } from './key-places.ts';
+import { formHint, holdsSecrets, rangeHint, typeHint, variableHint } from './hints.ts';
+import { keyHint, wrapped } from './key-hints.ts';
 import { alternatives, resolve, type Schema, tagsOf } from './schema.ts';
-import { closest, didYouMean } from './suggest.ts';
+import { closest, didYouMean, isNear } from './suggest.ts';
 import { child, keyOrigin, type Node, nearest, type Origin, type Path } from './tree.ts';
-import { describeValue, expectation } from './wording.ts';
+import { describeValue, ENV_NAME, expectation, HEADER_NAME } from './wording.ts';
 
 interface Finding extends Details {
   readonly code: DiagnosticCode;
@@ -18,7 +19,8 @@ interface Finding extends Details {
 /** Ajv's errors → diagnostics at the very key or value they are about, one for each mistake. */
 export function explain(root: Node, errors: readonly ErrorObject[]): Diagnostic[] {
   const found = new Map<string, Diagnostic>();
-  const misspelt = misspeltKeys(errors);
+  const misspelt = misspeltKeys(root, errors);
+  const withUnknown = new Set(errors.flatMap((e) => (e.keyword === 'additionalProperties' ? [e.instancePath] : [])));
   for (const error of errors) {
     if (error.keyword === 'required' && misspelt.has(`${error.instancePath}/${error.params['missingProperty']}`))
       continue;
@@ -28,6 +30,9 @@ export function explain(root: Node, errors: readonly ErrorObject[]): Diagnostic[
     if (node.kind === 'scalar' && node.poisoned) continue;
     const finding = interpret(root, node, path, error);
     if (!finding) continue;
+    // An unknown key in its place was meant to be one of them.
+    if (error.keyword === 'oneOf' && finding.code === 'missing-key' && withUnknown.has(error.instancePath)) continue;
+    if (node.kind !== 'scalar' && node.open && isAbsence(error.keyword, finding.code)) continue;
     const { code, origin, message, ...details } = finding;
     const diagnostic = diagnose(code, origin, finding.path, message, details);
     found.set(JSON.stringify([diagnostic.file, diagnostic.line, diagnostic.col, finding.path, message]), diagnostic);
@@ -35,13 +40,28 @@ export function explain(root: Node, errors: readonly ErrorObject[]): Diagnostic[
   return [...found.values()];
 }
 
+/** The key that was meant to be the one by which a choice is made: `typ`, `Type`. */
+export function misspeltTag(node: Node, schema: Schema): string | undefined {
+  const tag = schema.discriminator?.propertyName;
+  if (tag === undefined || node.kind !== 'map' || node.entries.has(tag)) return undefined;
+  return [...node.entries.keys()].find((key) => isNear(key, tag));
+}
+
+/** Whether it is about something that is not there. */
+function isAbsence(keyword: string, code: DiagnosticCode): boolean {
+  return code === 'missing-key' || keyword === 'minItems' || keyword === 'minProperties';
+}
+
 /** Pointers of the keys that unknown ones were meant to be: such a key is not missing as well. */
-function misspeltKeys(errors: readonly ErrorObject[]): Set<string> {
+function misspeltKeys(root: Node, errors: readonly ErrorObject[]): Set<string> {
   const meant = new Set<string>();
   for (const { keyword, instancePath, params, parentSchema } of errors) {
     if (keyword !== 'additionalProperties') continue;
     const known = Object.keys(resolve((parentSchema ?? {}) as Schema).properties ?? {});
-    meant.add(`${instancePath}/${closest(String(params['additionalProperty']), known)}`);
+    const key = String(params['additionalProperty']);
+    meant.add(`${instancePath}/${closest(key, known)}`);
+    const value = child(nearest(root, pathOf(root, instancePath)), key);
+    for (const held of wrapped(value, known)) meant.add(`${instancePath}/${held}`);
   }
   return meant;
 }
@@ -70,14 +90,23 @@ function interpret(root: Node, node: Node, path: Path, error: ErrorObject): Find
       const key = String(params['additionalProperty']);
       const known = Object.keys(schema.properties ?? {});
       const message = `unknown key ${JSON.stringify(key)}`;
-      const hint = didYouMean(key, known) ?? belongsUnder(key) ?? listKeys(known.filter((name) => !child(node, name)));
+      const hint = keyHint(key, node, known);
       return { code: 'unknown-key', message, hint, ...atKey(key) };
     }
     case 'required': {
       if (inAlternative) return undefined;
       const key = String(params['missingProperty']);
+      const tag = misspeltTag(node, schema);
+      if (tag !== undefined) {
+        return {
+          code: 'unknown-key',
+          message: `unknown key ${JSON.stringify(tag)}`,
+          hint: didYouMean(tag, [key]),
+          ...atKey(tag),
+        };
+      }
       const hint = schema.discriminator
-        ? `one of ${tagsOf(schema).join(', ')}`
+        ? (tagsOf(schema).length > 1 ? 'one of ' : '') + tagsOf(schema).join(', ')
         : firstSentence(resolve(schema.properties?.[key] ?? {}).description);
       return {
         code: 'missing-key',
@@ -107,7 +136,7 @@ function interpret(root: Node, node: Node, path: Path, error: ErrorObject): Find
     case 'enum':
     case 'const':
       if (node.kind !== 'scalar') return { ...wrongType(node, schema), ...atNode };
-      return { ...badChoice(node, schema.enum ?? [schema.const]), ...atNode };
+      return { ...badChoice(node, schema.enum ?? [schema.const]), ...atNode, origin: valueOrigin(root, node, path) };
     case 'pattern':
     case 'minLength':
     case 'maxLength':
@@ -116,7 +145,10 @@ function interpret(root: Node, node: Node, path: Path, error: ErrorObject): Find
     case 'propertyNames': {
       const key = String(params['propertyName']);
       const message = `${JSON.stringify(key)} cannot be a name here`;
-      const hint = 'letters, digits, dots, dashes and underscores, starting with a letter or digit';
+      const isHeader = expectation(resolve(schema.propertyNames ?? {})) === HEADER_NAME;
+      const hint = isHeader
+        ? `it must be ${HEADER_NAME}`
+        : 'letters, digits, dots, dashes and underscores, starting with a letter or digit';
       return { code: 'bad-name', message, hint, ...atKey(key) };
     }
     case 'false schema': {
@@ -132,7 +164,7 @@ function interpret(root: Node, node: Node, path: Path, error: ErrorObject): Find
     case 'maximum':
     case 'exclusiveMinimum': {
       const message = `${describeValue(node, schema)} is out of range: it must be ${expectation(schema)}`;
-      return { code: 'out-of-range', message, ...atNode };
+      return { code: 'out-of-range', message, hint: rangeHint(node, schema), ...atNode };
     }
     case 'minItems':
     case 'minProperties':
@@ -177,33 +209,52 @@ function exactlyOne(root: Node, node: Node, path: Path, schema: Schema): Finding
 function wrongType(node: Node, schema: Schema): Pick<Finding, 'code' | 'message' | 'hint'> {
   const unit = schema['x-unit'] !== undefined && node.kind === 'scalar' && typeof node.value === 'number';
   if (unit) return missingUnit(node.raw, schema);
-  const message = `expected ${expectation(schema)}, got ${describeValue(node, schema)}`;
+  const got = describeValue(node, holdsSecrets(schema) ? { 'x-secret': true } : schema);
+  const message = `expected ${expectation(schema)}, got ${got}`;
   return { code: 'wrong-type', message, hint: typeHint(node, schema) };
 }
 
 function missingUnit(text: string, schema: Schema): Pick<Finding, 'code' | 'message' | 'hint'> {
   const example = `${Number(text)}${schema['x-unit'] === 'size' ? 'MiB' : 's'}`;
-  return { code: 'missing-unit', message: `${text} has no unit`, hint: `write ${example} if that is meant` };
+  const shown = text.length > 20 ? 'this number' : text;
+  return {
+    code: 'missing-unit',
+    message: `${shown} has no unit`,
+    hint: text.length > 20 ? undefined : `write ${example} if that is meant`,
+  };
 }
 
 function badChoice(node: Node, choices: readonly unknown[]): Pick<Finding, 'code' | 'message' | 'hint'> {
   const word = node.kind === 'scalar' ? String(node.value) : '';
   const suggestion =
     node.kind === 'scalar' && typeof node.value === 'string' && node.expanded === undefined
-      ? didYouMean(word, choices.map(String))
+      ? (variableHint(word) ?? didYouMean(word, choices.map(String)))
       : undefined;
-  const message = `${describeValue(node, {})} is not ${choices.length > 1 ? 'one of ' : ''}${choices.join(', ')}`;
-  // The only constant is the version of the format.
-  const version = choices.length === 1 ? 'the version of this format, not that of your file' : undefined;
+  const wanted = `${choices.length > 1 ? 'one of ' : ''}${choices.join(', ')}`;
+  if (node.kind === 'scalar' && node.value === null) {
+    return {
+      code: 'bad-value',
+      message: `expected ${wanted}, got nothing`,
+      hint: 'give it a value, or remove the key',
+    };
+  }
+  const message = `${describeValue(node, {})} is not ${wanted}`;
+  const version =
+    choices.length === 1 && choices[0] === 1 ? 'the version of this format, not that of your file' : undefined;
   return { code: 'bad-value', message, hint: suggestion ?? typeHint(node, { enum: choices }) ?? version };
 }
 
 function badText(node: Node, schema: Schema, keyword: string): Pick<Finding, 'code' | 'message' | 'hint'> {
   const text = node.kind === 'scalar' ? String(node.value) : '';
   if (text === '') return { code: 'bad-value', message: 'must not be empty' };
-  if (schema['x-unit'] && /^\d+(\.\d+)?$/.test(text)) return missingUnit(text, schema);
+  if (schema['x-unit'] && /^\d{1,20}(\.\d{1,20})?$/.test(text)) return missingUnit(text, schema);
+  if (schema['x-unit'] === 'duration' && parseDuration(text) === 0) {
+    return { code: 'out-of-range', message: `${text} is out of range: it must be longer than that` };
+  }
   if (keyword === 'maxLength') return { code: 'bad-value', message: `is longer than ${schema.maxLength} characters` };
-  const message = `${describeValue(node, schema)} is not ${expectation(schema)}`;
+  // Somebody may have put the secret itself there.
+  const shown = schema.pattern?.startsWith(ENV_NAME) ? 'this' : describeValue(node, schema);
+  const message = `${shown} is not ${expectation(schema)}`;
   return { code: 'bad-value', message, hint: formHint(node, schema) };
 }
 
@@ -215,10 +266,6 @@ function firstOf(schema: Schema): string | undefined {
   if (member.properties && Object.hasOwn(member.properties, 'url')) return 'such as - url: http://host:8000';
   if (member.discriminator) return 'such as NAME: { type: static, backends: [{ url: "http://host:8000" }] }';
   return undefined;
-}
-
-function listKeys(keys: readonly string[]): string | undefined {
-  return keys.length > 0 && keys.length <= 12 ? `possible here: ${keys.join(', ')}` : undefined;
 }
 
 function firstSentence(text: string | undefined): string | undefined {

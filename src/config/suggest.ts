@@ -26,6 +26,11 @@ export function didYouMean(word: string, known: Iterable<string>): string | unde
   return match === undefined ? undefined : `did you mean ${JSON.stringify(match)}?`;
 }
 
+/** Whether one is the other with a slip of the fingers or in another spelling: `max_body_size`. Closer than a suggestion has to be. */
+export function isNear(word: string, known: string): boolean {
+  return editDistance(word.toLowerCase(), known.toLowerCase(), 3) <= (known.length >= 6 ? 2 : 1);
+}
+
 /** Optimal string alignment: insert, delete, replace, swap neighbours. Gives up (returns `limit`) early. */
 function editDistance(a: string, b: string, limit: number): number {
   if (Math.abs(a.length - b.length) >= limit) return limit;

@@ -36,6 +36,8 @@ export interface MapNode {
   readonly kind: 'map';
   readonly entries: Map<string, Entry>;
   readonly origin: Origin;
+  /** A part of it could not be read: what seems to be missing may stand there. */
+  open?: boolean;
 }
 
 export interface Entry {
@@ -47,6 +49,7 @@ export interface ListNode {
   readonly kind: 'list';
   readonly items: Node[];
   readonly origin: Origin;
+  open?: boolean;
 }
 
 export type Node = ScalarNode | MapNode | ListNode;

@@ -1,8 +1,9 @@
 import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js';
 import type { Diagnostic } from './diagnostic.ts';
+import { guess } from './guess.ts';
 import { SCHEMA } from './schema.ts';
 import { explain, pathOf } from './schema-errors.ts';
-import { type Node, nodeAt, toPlain } from './tree.ts';
+import { type Node, nodeAt, type Path, toPlain } from './tree.ts';
 
 let compiled: ValidateFunction | undefined;
 
@@ -26,7 +27,35 @@ export function validate(root: Node): Diagnostic[] {
   let errors = run(check, root);
   // `${NAME}` with NAME=123 was typed as a number; where the schema wants text, the text is what was meant.
   if (errors.some((error) => asText(root, error))) errors = run(check, root);
-  return explain(root, errors);
+  return [...explain(root, errors), ...explainGuesses(root, errors)];
+}
+
+/** Misspelt sections can hold misspelt sections. */
+const MAX_GUESSES = 4;
+
+/** What would be wrong next if people did as the hints say. */
+function explainGuesses(root: Node, errors: readonly ErrorObject[]): Diagnostic[] {
+  const found: Diagnostic[] = [];
+  let guessed = guess(root, errors);
+  for (let round = 0; guessed && round < MAX_GUESSES; round++) {
+    const { root: meant, below } = guessed;
+    const further = run(validator(), meant);
+    found.push(
+      ...explain(
+        meant,
+        further.filter((error) => isBelow(meant, error, below)),
+      ),
+    );
+    guessed = guess(meant, further);
+  }
+  return found;
+}
+
+/** That the guess itself does not fit is no finding about the file. */
+function isBelow(root: Node, error: ErrorObject, below: readonly Path[]): boolean {
+  const path = pathOf(root, error.instancePath);
+  const about = error.keyword === 'type' || error.keyword === 'enum' ? path.slice(0, -1) : path;
+  return below.some((start) => start.length <= about.length && start.every((part, index) => part === about[index]));
 }
 
 function run(check: ValidateFunction, root: Node): ErrorObject[] {

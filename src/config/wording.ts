@@ -11,6 +11,8 @@ const TYPES: Readonly<Record<string, string>> = {
 };
 
 export const BIND = '^(\\[[0-9A-Fa-f:.]+';
+export const ENV_NAME = '^[A-Za-z_]';
+export const HEADER_NAME = 'the name of an HTTP header';
 export const URL_START = '^[Hh][Tt][Tt][Pp]';
 
 /** Patterns that need a word of their own, by the start of the schema's pattern. */
@@ -18,10 +20,10 @@ const FORMS: readonly { readonly pattern: string; readonly words: string }[] = [
   { pattern: BIND, words: 'host:port, such as 0.0.0.0:8001 or "[::]:8001"' },
   { pattern: URL_START, words: 'an http:// or https:// URL without query' },
   { pattern: '^[A-Za-z0-9][A-Za-z0-9._-]*$', words: 'a name of letters, digits, dots, dashes and underscores' },
-  { pattern: '^[A-Za-z_]', words: 'the name of an environment variable' },
+  { pattern: ENV_NAME, words: 'the name of an environment variable' },
   { pattern: '^[a-z0-9]([-a-z0-9]', words: 'the name of a Kubernetes namespace' },
   { pattern: '^/', words: 'a path that starts with /' },
-  { pattern: '^[A-Za-z0-9!#', words: 'the name of an HTTP header' },
+  { pattern: '^[A-Za-z0-9!#', words: HEADER_NAME },
 ];
 
 /** What the schema wants, as the object of "expected". */

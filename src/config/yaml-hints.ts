@@ -1,5 +1,8 @@
+const COLON = { line: /:\s+[^"'\s#[{|>][^"'#]*:\s/, hint: 'quote a value that contains ": "' };
+
 /** What YAML's traps look like in the text, and how to get out of them. */
 const TRAPS: readonly { readonly line: RegExp; readonly hint: string }[] = [
+  { line: /^(?:<{7} |={7}$|>{7} )/, hint: 'this is a conflict marker of git: finish the merge' },
   { line: /^\s*\t/, hint: 'indent with spaces; YAML allows no tabs' },
   {
     line: /(?:[:,[-]|^)\s*(\*(?![A-Za-z0-9_-]+\s*(?:[,\]}#]|$))[^\s,\]}]*)/,
@@ -15,7 +18,8 @@ const TRAPS: readonly { readonly line: RegExp; readonly hint: string }[] = [
   },
   { line: /^[^#"']*:\s+(@[^\s,]*|`[^\s,]*|%[^\s,]*)/, hint: 'quote it: "$1"; YAML reserves that first character' },
   { line: /^\s*[\w-]+:[^\s/:]/, hint: 'put a space after the colon' },
-  { line: /:\s+[^"'\s#[{|>][^"'#]*:\s/, hint: 'quote a value that contains ": "' },
+  { line: /[{[][^}\]]*;\s*[\w-]+\s*:/, hint: 'put a comma between items, not a semicolon' },
+  COLON,
 ];
 
 /** Characters looked at on both sides of the error. */
@@ -28,6 +32,7 @@ export function syntaxHint(text: string, offset: number, message: string): strin
   // Bounded: a line of a million brackets would keep the expressions busy for a minute.
   const line = text.slice(Math.max(start, offset - REACH), Math.min(end < 0 ? text.length : end, offset + REACH));
   for (const trap of TRAPS) {
+    if (trap === COLON && !/^(?:Nested|Implicit|Block|Missing ,)/.test(message)) continue;
     const match = trap.line.exec(line);
     if (match) return trap.hint.replace('$1', () => match[1] ?? '');
   }

@@ -13,7 +13,11 @@ const WORDS: readonly { readonly said: RegExp; readonly words: string; readonly 
     words: 'the list below does not belong to a key',
     hint: 'are its lines indented alike?',
   },
-  { said: /^Implicit keys need to be on a single line/, words: 'here a key and ": " are expected' },
+  {
+    said: /^Implicit keys need to be on a single line/,
+    words: 'here a key and ": " are expected',
+    hint: 'is its colon missing, or is the next line indented too far?',
+  },
   { said: /^Implicit map keys need to be followed/, words: 'a key without ": " after it' },
   {
     said: /^All (?:mapping|sequence) items must start at the same column/,
@@ -38,6 +42,7 @@ const WORDS: readonly { readonly said: RegExp; readonly words: string; readonly 
   },
   { said: /^Missing , (?:or : )?between/, words: 'a comma is missing between two items' },
   { said: /^Block collections are not allowed/, words: 'within { } and [ ] a comma stands between items' },
+  { said: /^Unexpected flow-(?:map|seq)-end token/, words: 'a } or ] closes what is not open' },
   { said: /^Unexpected , in/, words: 'there is nothing before this comma' },
   { said: /^Plain value cannot start with (.+)/, words: 'a value without quotes cannot start with $1' },
   {

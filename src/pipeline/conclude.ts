@@ -41,7 +41,12 @@ export function failure(routed: RoutedRequest, code: ErrorCode): RouterError {
 function unavailable(routed: RoutedRequest, role: Role | undefined): RouterError {
   const known = routed.route!.candidates.all(routed.model).length > 0 || routed.modelSeen;
   routed.flag = known ? 'UH' : 'NR';
-  return failure(routed, known ? inRole('model_unavailable', role) : 'model_not_found');
+  return failure(routed, codeWithoutBackend(known, role));
+}
+
+/** What a client gets when no backend could be asked. `known`: some backend serves the model, or did; `role`: of the last route tried. */
+export function codeWithoutBackend(known: boolean, role: Role | undefined): ErrorCode {
+  return known ? inRole('model_unavailable', role) : 'model_not_found';
 }
 
 /** Which half of the route is missing is what its operators want to know first. */

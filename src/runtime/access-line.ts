@@ -12,7 +12,7 @@ export function accessJson(routed: RoutedRequest, status: number, elapsed: numbe
     `,"request":${quote(routed.id)},"listener":${quote(routed.listener.name)},"path":"${routed.path}"` +
     `,"model":${quote(routed.askedModel)},"route":${quote(routed.route?.name ?? '')}` +
     `,"backend":${quote(routed.backend?.spec.name ?? '')},"status":${status},"flag":"${routed.flag}"` +
-    `,"attempts":${routed.attempts},"ms":${tenths(elapsed)},"ttft":${routed.ttft < 0 ? -1 : tenths(routed.ttft)}` +
+    `,"attempts":${routed.attempts},"ms":${tenths(elapsed)},"ttftMs":${routed.ttft < 0 ? -1 : tenths(routed.ttft)}` +
     `,"bytes":${routed.bytes}`;
   if (routed.keyName !== '') line += `,"key":${quote(routed.keyName)}`;
   if (routed.error !== '') line += `,"error":${quote(routed.error)}`;

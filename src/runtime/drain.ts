@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Log } from '../log.ts';
+import { formatDuration } from '../units.ts';
 import type { Router } from './router.ts';
 
 /**
@@ -9,7 +10,8 @@ import type { Router } from './router.ts';
 export async function drain(router: Router, log: Log, hurry: AbortSignal): Promise<void> {
   const { delay, drain: limit } = router.snapshot!.config.shutdown;
   router.startDraining();
-  log.info({ delay, drain: limit, inflight: router.running.size }, 'draining');
+  const inflight = router.running.size;
+  log.info({ delay: formatDuration(delay), drain: formatDuration(limit), inflight }, 'draining');
   await wait(delay, hurry);
   const closed = router.closeListeners();
   const deadline = new AbortController();

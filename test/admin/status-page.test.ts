@@ -6,7 +6,8 @@ import { after, before, describe, test } from 'node:test';
 import type { Browser, Page } from 'playwright-core';
 import { uuid5 } from '../../src/discovery/uuid5.ts';
 import { type Engine, startEngine } from '../../src/simulator/engine/engine.ts';
-import { launchBrowser, SKIP_BROWSER, watchPage } from '../fakes/browser.ts';
+import { launchBrowser, watchPage } from '../fakes/browser.ts';
+import { skipBrowser } from '../fakes/find-browser.ts';
 import { RawClient, requestBytes } from '../fakes/raw-client.ts';
 import { configFor, type SpawnedRouter, spawnRouter } from '../fakes/spawn-router.ts';
 import { chatRequest } from '../simulator/requests.ts';
@@ -15,7 +16,7 @@ import { ask } from './ask.ts';
 /** What somebody who names a model, a label or a key of the config might try. */
 const HOSTILE = '<img src=x onerror="window.hacked=1"><script>window.hacked=1</script>';
 
-describe('the status page in a browser', { skip: SKIP_BROWSER }, () => {
+describe('the status page in a browser', { skip: skipBrowser() }, () => {
   let browser: Browser;
   let shots: string;
   before(async () => {

@@ -136,6 +136,17 @@ test('what has no effect is said once each, and empty values are no use', () => 
   );
   assert.match(parsed(...SOURCE, '--routing-logic', 'kvaware').notices.join(), /kvaware is prefix-aware here/);
   assert.match(parsed(...FLAGS, '--session-key', 'x').notices.join(), /--session-key has no effect/);
+  const labels = ['--prefill-model-labels', 'pre', '--decode-model-labels', 'dec'];
+  const without = (words: string) =>
+    ['prefill', 'decode'].map((role) => `--${role}-model-labels has no effect ${words}`);
+  assert.deepEqual(parsed(...FLAGS, ...labels).notices, without('with --routing-logic roundrobin'));
+  const file = ['--config', 'router.yaml', ...labels];
+  assert.deepEqual(parsed(...file).notices, without('without --routing-logic disaggregated_prefill'));
+  assert.deepEqual(parsed(...SOURCE, '--routing-logic', 'disaggregated_prefill', ...labels).notices, []);
+});
+
+test('a file without --config is told how', () => {
+  assert.match(refused('serve', 'router.yaml').message, /write --config router\.yaml/);
 });
 
 test('--help and --version win over what is missing', () => {

@@ -87,6 +87,29 @@ routerSpec:
   assert.match(out, /key: x-user # routerSpec\.sessionKey/);
 });
 
+test('values that name nothing of the router, or what Helm takes for no, mean the chart with its defaults', async () => {
+  const plain = await migrate('servingEngineSpec: { modelSpec: [{ name: opt }] }\n');
+  assert.equal(plain.code, 0, plain.err);
+  const whole = await migrate(`
+servingEngineSpec:
+  labels: { environment: test, release: test }
+routerSpec:
+  containerPort: 8000
+  # -- How requests are spread
+  # @schema enum:[roundrobin,session]
+  routingLogic: roundrobin
+  prefixMinMatchLength: 0
+  sessionKey: ""
+  otel: { endpoint: "", serviceName: vllm-router, secure: false }
+  vllmApiKey: { secretName: "", secretKey: "" }
+`);
+  assert.deepEqual(parse(whole.out), parse(plain.out));
+  assert.doesNotMatch(whole.out, /To know|@schema/);
+  assert.match(whole.out, /# How requests are spread\n/);
+  const named = await migrate('routerSpec: { vllmApiKey: { secretName: a, secretKey: b } }\n');
+  assert.match(named.out, /To know:\n# {3}vllmApiKey/);
+});
+
 test('static backends of the chart, and flags on top', async () => {
   const { out } = await migrate(
     'routerSpec: { serviceDiscovery: static, staticBackends: "http://a:1", staticModels: m, routingLogic: roundrobin }',
@@ -103,6 +126,9 @@ test('what cannot be migrated is told', async () => {
   const unknown = await migrate('a: 1\n');
   assert.deepEqual([unknown.code, unknown.out], [1, '']);
   assert.match(unknown.err, /neither a dynamic config/);
+  const manifest = await migrate('apiVersion: apps/v1\nkind: Deployment\n');
+  assert.deepEqual([manifest.code, manifest.out], [1, '']);
+  assert.match(manifest.err, /a Kubernetes manifest: give the arguments of its container as flags/);
   const broken = await migrate('service_discovery: k8s\nrouting_logic: round\n');
   assert.deepEqual([broken.code, broken.out], [1, '']);
   assert.match(broken.err, /stdin:2:16 error routing_logic/);

@@ -108,7 +108,7 @@ test('what only a running router knows is said', async () => {
 
 test('exit codes: 1 when nobody would serve it, 64 for wrong use', async () => {
   assert.equal((await route('--model', 'zzz')).code, 1);
-  assert.match((await route('--model', 'zzz')).out, /no route matches: 404/);
+  assert.match((await route('--model', 'zzz')).out, /^answer +404 model_not_found: no route matches$/m);
   assert.equal((await route()).code, 64);
   assert.equal((await route('--model', 'llama', '--header', 'nonsense')).code, 64);
   assert.equal((await run(runRoute, ['route', '--model', 'm', '-'], { stdin: 'nonsense: 1' })).code, 1);
@@ -161,6 +161,45 @@ test('against a running router: what it would do next, without doing it', async 
   const denied = await run(runRoute, argv);
   assert.equal(denied.code, 1);
   assert.match(denied.err, /401.*VLLM_ROUTER_ADMIN_KEY/);
+});
+
+test('against a running router: a model that nobody serves gets the answer that requests get', async (t) => {
+  const backends = [
+    { url: engine.url, models: ['here'], labels: { pool: 'a' } },
+    { url: 'http://127.0.0.1:9', models: ['elsewhere', 'half'], labels: { pool: 'b' } },
+  ];
+  const split = { type: 'disaggregated-prefill', prefill: { where: { pool: 'a' } }, decode: { where: { pool: 'b' } } };
+  const other = await spawnRouter({
+    config: configFor(backends, {
+      listeners: {
+        public: { bind: '127.0.0.1:0', serve: ['openai'] },
+        admin: { bind: '127.0.0.1:0', serve: ['admin'] },
+      },
+      routes: [
+        { name: 'split', match: { models: ['half'] }, algorithm: split },
+        { name: 'a', match: { models: ['here', 'else*', 'no*'] }, backends: { where: { pool: 'a' } } },
+      ],
+    }),
+  });
+  t.after(() => other.stop());
+  for (const [model, expected, why] of [
+    ['nothing', '404 model_not_found', 'no backend serves the model, or has served it'],
+    ['unheard-of', '404 model_not_found', 'no route matches'],
+    ['elsewhere', '503 model_unavailable', 'no backend of the route serves the model; another one does, or did'],
+    ['half', '503 prefill_unavailable', 'prefill: no backend of the route serves the model'],
+  ] as const) {
+    const { code, out } = await run(runRoute, ['route', '--model', model, '--against', other.adminUrl]);
+    assert.equal(code, 1);
+    assert.ok(out.includes(`answer      ${expected}: ${why}\n`), out);
+    const asked = await run(runRoute, ['route', '--model', model, '--against', other.adminUrl, '--format', 'json']);
+    const { error } = JSON.parse(asked.out);
+    const answer = await rawRequest(other.url, {
+      path: '/v1/chat/completions',
+      body: JSON.stringify({ model, messages: [{ role: 'user', content: 'hello' }] }),
+    });
+    const told = JSON.parse(answer.body.toString()).error;
+    assert.deepEqual([error.status, error.code, error.message], [answer.status, told.code, told.message]);
+  }
 });
 
 test('diff --against: from what runs to the file', async () => {

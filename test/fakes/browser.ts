@@ -1,23 +1,9 @@
-import { existsSync } from 'node:fs';
 import { type Browser, chromium, type Page } from 'playwright-core';
-
-const PLACES = [
-  '/usr/bin/chromium',
-  '/usr/bin/chromium-browser',
-  '/usr/bin/google-chrome',
-  '/usr/bin/google-chrome-stable',
-];
-
-/** A reason to skip the tests in a browser, for machines that cannot have one; otherwise its absence is a failure. */
-export const SKIP_BROWSER = process.env['ROUTER_SKIP_BROWSER'] === '1' ? 'ROUTER_SKIP_BROWSER=1' : false;
+import { findBrowser, NO_BROWSER } from './find-browser.ts';
 
 export async function launchBrowser(): Promise<Browser> {
-  const executablePath = [process.env['CHROMIUM'], ...PLACES].find((path) => path !== undefined && existsSync(path));
-  if (executablePath === undefined) {
-    throw new Error(
-      'no Chromium: apt-get install -y --no-install-recommends chromium, name one in CHROMIUM, or set ROUTER_SKIP_BROWSER=1',
-    );
-  }
+  const executablePath = findBrowser();
+  if (executablePath === undefined) throw new Error(`${NO_BROWSER}; ROUTER_SKIP_BROWSER=1 does without`);
   // Chromium's sandbox cannot be had by root, which is who runs tests in containers.
   return chromium.launch({ executablePath, args: process.getuid?.() === 0 ? ['--no-sandbox'] : [] });
 }

@@ -1,40 +1,25 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { startEngine } from '../../src/simulator/engine/engine.ts';
+import { isCi } from '../fakes/ci.ts';
 import { configFor, spawnRouter } from '../fakes/spawn-router.ts';
 import { eventually } from './fleet.ts';
 
 const run = promisify(execFile);
-const VENV = fileURLToPath(new URL('../../.cache/py', import.meta.url));
-const PYTHON = `${VENV}/bin/python`;
 const SCRIPT = fileURLToPath(new URL('./sdks.py', import.meta.url));
-const READY = `${VENV}/installed`;
-
-/** A virtual environment with the SDKs, made once. Undefined, with the reason in `skip`, where it cannot be had. */
-async function environment(): Promise<{ skip?: string }> {
-  if (existsSync(READY)) return {};
-  try {
-    await rm(VENV, { recursive: true, force: true });
-    await run('python3', ['-m', 'venv', VENV]);
-    await run(PYTHON, ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', 'openai', 'anthropic'], {
-      timeout: 240_000,
-    });
-    await run('touch', [READY]);
-    return {};
-  } catch (error) {
-    return { skip: `no Python with openai and anthropic: ${(error as Error).message.split('\n')[0]}` };
-  }
-}
+const PREPARE = fileURLToPath(new URL('../../scripts/python-sdks.sh', import.meta.url));
 
 test('the official SDKs for Python', async (t) => {
-  const { skip } = await environment();
-  if (skip !== undefined) {
-    t.skip(skip);
+  let python: string;
+  try {
+    python = (await run(PREPARE, { timeout: 240_000 })).stdout.trim();
+  } catch (error) {
+    if (isCi()) throw error;
+    const said = (error as { stderr?: string }).stderr?.trim().split('\n').at(-1);
+    t.skip(`no Python with the SDKs: ${said || (error as Error).message}`);
     return;
   }
   const engines = await Promise.all([
@@ -51,7 +36,7 @@ test('the official SDKs for Python', async (t) => {
     const { data } = (await (await fetch(`${router.url}/v1/models`)).json()) as { data: unknown[] };
     return data.length === 3;
   });
-  const { stdout } = await run(PYTHON, [SCRIPT, router.url, 'org/chat', 'embed', 'whisper'], { timeout: 60_000 });
+  const { stdout } = await run(python, [SCRIPT, router.url, 'org/chat', 'embed', 'whisper'], { timeout: 60_000 });
   const results = stdout
     .trim()
     .split('\n')

@@ -131,7 +131,8 @@ describe('SIGTERM', () => {
     );
     const exited = once(router.child, 'exit');
     router.signal('SIGTERM');
-    await router.logged(({ msg }) => msg === 'draining');
+    const told = await router.logged(({ msg }) => msg === 'draining');
+    assert.deepEqual([told['delay'], told['drain']], ['1s500ms', '30s'], 'with units');
     const fresh = new Agent({ keepAlive: false });
     const steady = arrivals(50, 1_200, () => send(router.url, 'm', { max_tokens: 2 }));
     const status = (path: string) =>

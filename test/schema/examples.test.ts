@@ -19,7 +19,7 @@ test('the pre-commit hook, and the example that uses it', () => {
   const { repos } = parse(read('examples/ci/.pre-commit-config.yaml'));
   const [used] = repos[0].hooks as [{ id: string; args: string[] }];
   assert.equal(used.id, hook.id);
-  understood([hook.entry, ...used.args, 'router.yaml', 'sub/router.yaml'].join(' '));
+  understood(['vllm-router check', ...used.args, 'router.yaml', 'sub/router.yaml'].join(' '));
   const files = new RegExp(hook.files);
   assert.ok(files.test('router.yaml') && files.test('config/router.yml') && !files.test('my-router.yaml'));
 });

@@ -46,13 +46,16 @@ function checkUrl(view: DocumentView, path: Path, seen: Map<string, Path>): void
   const url = checkedUrl(view, path, HINTS);
   if (url === undefined) return;
   const normal = normaliseUrl(url.href)!;
-  if (/\/v1$/.test(normal)) {
+  const base = /^(.*)\/v1(?:\/(?:chat\/completions|completions|embeddings|models|responses|messages))?$/.exec(
+    normal,
+  )?.[1];
+  if (base !== undefined) {
     view.report(
       'url-with-api-path',
       path,
       'requests go to /v1/v1/…: the path of the URL is put before that of the request',
       {
-        hint: `write ${normal.replace(/\/v1$/, '')}`,
+        hint: `write ${base}`,
       },
     );
   }

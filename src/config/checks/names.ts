@@ -11,9 +11,12 @@ export function checkNames(view: DocumentView): void {
   const sources = names(view, ['discovery']);
   for (const [, path] of view.entries(['listeners'])) refer(view, [...path, 'auth'], 'auth', auth);
   const routes = routeNames(view);
+  // A name that could not be read may be the one that is meant.
+  const allNamed = view.items(ROUTES).every((route) => view.string([...route, 'name']) !== undefined);
+  const known = allNamed ? [...routes.keys()] : undefined;
   for (const route of view.items(ROUTES)) {
     for (const { path } of view.strings([...route, 'backends', 'from'])) refer(view, path, 'source', sources);
-    for (const { path } of view.strings([...route, 'fallback'])) refer(view, path, 'route', [...routes.keys()]);
+    for (const { path } of view.strings([...route, 'fallback'])) refer(view, path, 'route', known);
     const name = view.string([...route, 'name']);
     const first = name === undefined ? undefined : routes.get(name);
     if (first && first[1] !== route[1]) {

@@ -17,7 +17,7 @@ export function checkReachability(view: DocumentView): void {
   );
   const earlier: Match[] = [];
   for (const route of view.items(['routes'])) {
-    if (view.node([...route, 'match'])?.kind !== 'map') continue;
+    if (!isWhole(view, [...route, 'match'])) continue;
     const match = read(view, route);
     const covering = earlier.find((other) => covers(other, match));
     if (covering && !fallbacks.has(match.name)) {
@@ -34,6 +34,19 @@ export function checkReachability(view: DocumentView): void {
     }
     earlier.push(match);
   }
+}
+
+/** What could not be understood of a match is no narrower or wider than anything. */
+function isWhole(view: DocumentView, match: Path): boolean {
+  const models = view.node([...match, 'models']);
+  const headers = view.node([...match, 'headers']);
+  return (
+    view.entries(match).every(([key]) => key === 'models' || key === 'headers') &&
+    view.node(match)?.kind === 'map' &&
+    (models === undefined ||
+      (models.kind === 'list' && models.items.length === view.strings([...match, 'models']).length)) &&
+    (headers === undefined || headers.kind === 'map')
+  );
 }
 
 function read(view: DocumentView, route: Path): Match {

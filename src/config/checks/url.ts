@@ -1,4 +1,5 @@
 import type { DocumentView } from '../document.ts';
+import { variableHint } from '../hints.ts';
 import type { Path } from '../tree.ts';
 import { parseUrl } from '../url.ts';
 import { withoutPassword } from '../wording.ts';
@@ -15,12 +16,14 @@ export function checkedUrl(view: DocumentView, path: Path, { wrong, password }: 
   // Anything else has been reported by the schema.
   if (text === undefined || !/^https?:\/\/[^\s?#]+$/i.test(text)) return undefined;
   const url = parseUrl(text);
-  if (url === undefined) {
+  // A `$` may stand in the name of a host, and never does.
+  const variable = variableHint(/^[a-z]+:\/\/(?:[^/]*@)?([^/]*)/i.exec(text)![1]!);
+  if (url === undefined || variable !== undefined) {
     view.report('bad-url', path, `${JSON.stringify(withoutPassword(text))} is no URL that can be called`, {
-      hint: wrong?.(text),
+      hint: variable ?? wrong?.(text),
     });
   } else if (url.username !== '' || url.password !== '') {
     view.report('plaintext-secret', path, 'the URL holds a password, and it is not sent', { hint: password });
   }
-  return url;
+  return variable === undefined ? url : undefined;
 }

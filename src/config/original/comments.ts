@@ -13,7 +13,7 @@ export function commentsOf(text: string): Map<number, string> {
       const parts = [top, key.commentBefore, isNode(value) ? value.commentBefore : undefined];
       top = undefined;
       parts.push(isNode(value) ? value.comment : undefined);
-      const comment = parts.filter((part) => part).join('\n');
+      const comment = forPeople(parts.filter((part) => part).join('\n'));
       if (start !== undefined && comment !== '') found.set(start, comment);
     },
     Seq(_, node, path) {
@@ -28,4 +28,10 @@ export function commentsOf(text: string): Map<number, string> {
     },
   });
   return found;
+}
+
+/** Without what helm-schema and helm-docs read in a chart's own values. */
+function forPeople(comment: string): string {
+  const lines = comment.split('\n').filter((line) => !/^\s*@(?:schema|default|ignored)\b/.test(line));
+  return lines.map((line) => line.replace(/^ -- /, ' ')).join('\n');
 }

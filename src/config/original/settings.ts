@@ -104,10 +104,15 @@ function source(values: Values, write: Write, complete: boolean): void {
   if (selector !== undefined) write(['discovery', 'cli', 'labelSelector'], selector, 'k8s-label-selector');
 }
 
+const ROLE_LABELS = ['prefill-model-labels', 'decode-model-labels'];
+
 function algorithm(values: Values, write: Write, notice: Notice): void {
   const logic = values.get('routing-logic');
   const key = values.get('session-key');
   if (logic === undefined) {
+    for (const flag of ROLE_LABELS) {
+      if (values.get(flag)) notice(flag, `--${flag} has no effect without --routing-logic disaggregated_prefill`);
+    }
     if (key !== undefined) write(['defaults', 'algorithm', 'key'], key, 'session-key');
     return;
   }
@@ -127,7 +132,12 @@ function algorithm(values: Values, write: Write, notice: Notice): void {
   if (beta && logic === 'loadaware') {
     write(['defaults', 'algorithm', 'loadWeight'], number(beta), 'loadaware-beta');
   } else if (beta) notice('loadaware-beta', `--loadaware-beta has no effect with --routing-logic ${logic}`);
-  if (type !== 'disaggregated-prefill') return;
+  if (type !== 'disaggregated-prefill') {
+    for (const flag of ROLE_LABELS) {
+      if (values.get(flag)) notice(flag, `--${flag} has no effect with --routing-logic ${logic}`);
+    }
+    return;
+  }
   const form = logic === 'disaggregated_prefill' ? 'max-tokens' : 'kv-transfer';
   write(['defaults', 'algorithm', 'form'], form, 'routing-logic');
   for (const role of ['prefill', 'decode']) {

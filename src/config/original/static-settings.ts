@@ -64,7 +64,10 @@ function sameLength(name: string, list: readonly string[], urls: readonly string
     list.length < urls.length
       ? `nothing for ${urls.slice(list.length).join(', ')}`
       : `no URL for ${list.slice(urls.length).join(', ')}`;
-  throw new SettingError(name, `--${name} has ${list.length} entries and --static-backends ${urls.length}: ${missing}`);
+  throw new SettingError(
+    name,
+    `--${name} has ${list.length} ${list.length === 1 ? 'entry' : 'entries'} and --static-backends ${urls.length}: ${missing}`,
+  );
 }
 
 /** `--static-aliases` as `models.aliases`; the original knew them with static backends only. */

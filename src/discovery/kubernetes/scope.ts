@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { KubernetesSourceConfig } from '../../config/config.ts';
+import { formatDuration } from '../../units.ts';
 import type { KubeApi } from './api.ts';
 import type { ApiError } from './api-error.ts';
 import type { BackendTable } from './backend-table.ts';
@@ -216,7 +217,8 @@ export class Scope {
     const age = watched || this.lastContact === undefined ? 0 : now() - this.lastContact;
     const tooOld = config.keepLastKnown > 0 && age > config.keepLastKnown;
     if (tooOld && !this.#tooOld) {
-      log.warn({ namespace, age: Math.round(age) }, 'discovery: the API is silent; backends stay while they answer');
+      const silent = formatDuration(Math.round(age));
+      log.warn({ namespace, silent }, 'discovery: the API is silent; backends stay while they answer');
     }
     this.#tooOld = tooOld;
     table.doubt(namespace, tooOld || [...this.#guards.values()].some((guard) => guard.inDoubt));
