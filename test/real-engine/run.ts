@@ -13,7 +13,7 @@ import { endOf, told } from './stream-end.ts';
 
 /**
  * The router in front of two real engines, by hand: node test/real-engine/run.ts --model NAME --start 'COMMAND … --port {port}'
- * [--drain=FLAGS] [--limit=FLAGS] [--hangs] [--caches] [--pauses] [--keep FOLDER]. The flags are added to the command for the steps that need such an
+ * [--drain=FLAGS] [--limit=FLAGS] [--hangs] [--caches] [--pauses] [--only REGEXP] [--keep FOLDER]. The flags are added to the command for the steps that need such an
  * engine; `--hangs`: SIGTERM leaves requests without a byte, as vLLM's default does; `--caches`: its usage tells cached tokens (vLLM:
  * `--enable-prompt-tokens-details`); `--pauses`: it has `POST /pause` and `/resume` (vLLM: `VLLM_SERVER_DEV_MODE=1`);
  * `--keep`: the engines' output and the router's log go there.
@@ -27,11 +27,12 @@ const { values } = parseArgs({
     hangs: { type: 'boolean', default: false },
     caches: { type: 'boolean', default: false },
     pauses: { type: 'boolean', default: false },
+    only: { type: 'string', default: '' },
     keep: { type: 'string' },
   },
 });
 const { model = '', start: command = '', keep } = values;
-const report = new Report();
+const report = new Report(new RegExp(values.only));
 const ports = [await freePort(), await freePort()];
 const engines = await Promise.all(ports.map((port) => EngineProcess.start(command, port, keep)));
 const backends = engines.map(({ url }) => ({ url }));
@@ -43,6 +44,8 @@ const more = {
 const router: SpawnedRouter = await spawnRouter({ config: configFor(backends, more) });
 const sdk = new OpenAI({ baseURL: `${router.url}/v1`, apiKey: 'none', maxRetries: 0 });
 const messages = [{ role: 'user' as const, content: 'Tell me a long story.' }];
+/** ms until an engine that has come back gets its whole share. */
+const SLOW_START = 10_000;
 const long = { model, messages, max_tokens: 1_500, temperature: 0, ignore_eos: true };
 const busy = async () =>
   (await Promise.all(engines.map((engine) => engine.busy().catch(() => 0)))).reduce((a, b) => a + b);
@@ -212,13 +215,15 @@ if (values.drain !== undefined) {
   engines[0] = await EngineProcess.start(`${command} ${values.drain}`, ports[0]!, keep);
   await report.step(`an engine that drains (\`${values.drain}\`)`, async () => {
     await inRotation(engines[0]!);
+    await new Promise((resolve) => setTimeout(resolve, SLOW_START));
     const { clients } = await someAtEach();
     engines[0]!.signal('SIGTERM');
-    await new Promise((resolve) => setTimeout(resolve, 500));
-    const direct = await open({ model, messages, max_tokens: 2 }, engines[0]!.url).then(
-      async (client) => (await client.response()).status,
-      (error: NodeJS.ErrnoException) => error.code,
-    );
+    let direct = 0;
+    await until('the engine refuses requests', async () => {
+      const client = await open({ model, messages, max_tokens: 2 }, engines[0]!.url);
+      direct = (await client.response()).status;
+      return direct !== 200;
+    });
     const results = await Promise.allSettled(
       Array.from({ length: 20 }, () => sdk.chat.completions.create({ model, messages, max_tokens: 2 })),
     );
