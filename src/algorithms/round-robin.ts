@@ -38,6 +38,8 @@ class Turns {
   readonly #candidates: readonly Candidate[];
   /** What each candidate has earned and not spent, by its position. */
   readonly #credit: Float64Array;
+  readonly #weights: Float64Array;
+  readonly #total: number;
 
   /**
    * A set that changed goes on where the one before stood: starting anew would favour the first URL on every change of
@@ -46,6 +48,8 @@ class Turns {
   constructor(candidates: readonly Candidate[], before: Turns | undefined) {
     this.#candidates = candidates;
     this.#credit = new Float64Array(candidates.length);
+    this.#weights = Float64Array.from(candidates, ({ weight }) => weight);
+    this.#total = this.#weights.reduce((sum, weight) => sum + weight, 0);
     if (before !== undefined) this.#inherit(before);
   }
 
@@ -69,6 +73,27 @@ class Turns {
 
   /** `among` is this set or a part of it in the same order. */
   next(among: readonly Candidate[]): Candidate | undefined {
+    return among === this.#candidates ? this.#nextOfAll() : this.#nextOf(among);
+  }
+
+  /** Side by side in memory: of 1,000 candidates, each step through an object is a cache miss. */
+  #nextOfAll(): Candidate | undefined {
+    const credit = this.#credit;
+    const weights = this.#weights;
+    let most = Number.NEGATIVE_INFINITY;
+    let best = 0;
+    for (let position = 0; position < weights.length; position++) {
+      const earned = credit[position]! + weights[position]!;
+      credit[position] = earned;
+      if (earned <= most) continue;
+      most = earned;
+      best = position;
+    }
+    credit[best] = most - this.#total;
+    return this.#candidates[best];
+  }
+
+  #nextOf(among: readonly Candidate[]): Candidate | undefined {
     const credit = this.#credit;
     let total = 0;
     let best = -1;

@@ -1,5 +1,6 @@
 import type { BackendSpec, ModelCard } from './backend-spec.ts';
 import { CircuitBreaker } from './breaker.ts';
+import { Changes } from './changes.ts';
 import type { SlotLoad } from './load-table.ts';
 import { Paces } from './paces.ts';
 import type { UpstreamPool } from './pool.ts';
@@ -38,22 +39,21 @@ export class Backend {
   readonly pool: UpstreamPool;
   /** What algorithms read (`Load` in algorithms/); the attempt loop and the scraper write it. */
   readonly load: SlotLoad;
-  readonly breaker = new CircuitBreaker();
+  readonly breaker = new CircuitBreaker(() => this.#changed());
   readonly attempts = new Roster<RunningAttempt>();
   readonly paces = new Paces();
   /** Monotonic ms when it was first seen. */
   readonly since: number;
-  spec: BackendSpec;
-  /** Monotonic ms until which it asked, by a 429, to be left alone. */
-  coolUntil = 0;
+  readonly #changes: Changes;
+  #spec: BackendSpec;
+  #coolUntil = 0;
   /** Monotonic ms of the last byte of any answer. */
   lastByteAt = 0;
   #unhealthy = false;
   /** What the last health check found wrong. */
   #ailment = '';
   #healthyAt = Number.NEGATIVE_INFINITY;
-  /** The engine sleeps: by its own word, or since it was put to sleep through this router. */
-  asleep = false;
+  #asleep = false;
   /** Monotonic ms when /sleep or /wake_up was last answered or asked: what a scrape of before says of sleep is old. */
   toldAt = Number.NEGATIVE_INFINITY;
   /** Monotonic ms from which until which none of the engine's own figures moved; undefined where it tells none. */
@@ -62,25 +62,55 @@ export class Backend {
   removed = false;
   #models = new Map<string, ModelCard>();
 
-  constructor(spec: BackendSpec, pool: UpstreamPool, load: SlotLoad, now: number) {
+  /** `changes` counts those of all backends that are asked together. */
+  constructor(spec: BackendSpec, pool: UpstreamPool, load: SlotLoad, now: number, changes = new Changes()) {
     this.id = spec.id;
     this.url = spec.url;
     this.pool = pool;
     this.load = load;
     this.since = now;
-    this.spec = spec;
+    this.#changes = changes;
+    this.#spec = spec;
     this.update(spec);
   }
 
+  get spec(): BackendSpec {
+    return this.#spec;
+  }
+
   get weight(): number {
-    return this.spec.weight;
+    return this.#spec.weight;
+  }
+
+  /** Monotonic ms until which it asked, by a 429, to be left alone. */
+  get coolUntil(): number {
+    return this.#coolUntil;
+  }
+
+  set coolUntil(until: number) {
+    if (until === this.#coolUntil) return;
+    this.#coolUntil = until;
+    this.#changed();
+  }
+
+  /** The engine sleeps: by its own word, or since it was put to sleep through this router. */
+  get asleep(): boolean {
+    return this.#asleep;
+  }
+
+  set asleep(asleep: boolean) {
+    // Every scrape says it again.
+    if (asleep === this.#asleep) return;
+    this.#asleep = asleep;
+    this.#changed();
   }
 
   update(spec: BackendSpec): void {
     // From here on its source tells, and will also tell when another replica wakes it.
-    if (spec.sleeping && !this.spec.sleeping) this.asleep = false;
-    this.spec = spec;
+    if (spec.sleeping && !this.#spec.sleeping) this.#asleep = false;
+    this.#spec = spec;
     this.#models = new Map(spec.models.map((card) => [card.id, card]));
+    this.#changed();
   }
 
   serves(model: string): boolean {
@@ -97,6 +127,15 @@ export class Backend {
     return this.assignable && !this.#unhealthy && now >= this.coolUntil && this.breaker.admits(now);
   }
 
+  /** Monotonic ms after `now` when `available` may change by time alone; infinite where it cannot. */
+  changesAt(now: number): number {
+    const probedFrom = this.breaker.opensAt ?? 0;
+    return Math.min(
+      this.#coolUntil > now ? this.#coolUntil : Number.POSITIVE_INFINITY,
+      probedFrom > now ? probedFrom : Number.POSITIVE_INFINITY,
+    );
+  }
+
   /** Active health checks say it is down. */
   get unhealthy(): boolean {
     return this.#unhealthy;
@@ -107,11 +146,12 @@ export class Backend {
     if (healthy && this.#unhealthy) this.#healthyAt = now;
     this.#unhealthy = !healthy;
     this.#ailment = healthy ? '' : reason;
+    this.#changed();
   }
 
   /** How much of its usual share it should get at `now`, 0..1: less for a while after it was out. */
   share(now: number): number {
-    const since = now - Math.max(this.#healthyAt, this.breaker.closedAt);
+    const since = now - this.#backAt;
     return since >= SLOW_START ? 1 : FIRST_SHARE + (1 - FIRST_SHARE) * (since / SLOW_START);
   }
 
@@ -131,5 +171,15 @@ export class Backend {
     if (this.#unhealthy) return 'unhealthy';
     if (this.breaker.state !== 'closed') return 'ejected';
     return this.spec.models.length === 0 ? 'no-models' : 'ready';
+  }
+
+  /** Monotonic ms when it last came back. */
+  get #backAt(): number {
+    return Math.max(this.#healthyAt, this.breaker.closedAt);
+  }
+
+  #changed(): void {
+    this.#changes.count++;
+    this.#changes.wholeAt = Math.max(this.#changes.wholeAt, this.#backAt + SLOW_START);
   }
 }

@@ -23,6 +23,7 @@ export interface Dispatch {
  *                                  └────────────────────────────────────────────────────┘
  */
 export class CircuitBreaker {
+  readonly #onChange: () => void;
   #failures = 0;
   #openUntil = 0;
   #openFor = 0;
@@ -31,6 +32,11 @@ export class CircuitBreaker {
   openedAt = 0;
   /** Monotonic ms when it last closed after having been open. */
   closedAt = Number.NEGATIVE_INFINITY;
+
+  /** `onChange`: what `admits` says has changed by something other than time. */
+  constructor(onChange = () => {}) {
+    this.#onChange = onChange;
+  }
 
   /** Whether a request may go there at `now`, monotonic ms. */
   admits(now: number): boolean {
@@ -57,11 +63,15 @@ export class CircuitBreaker {
   dispatched(now: number): boolean {
     if (this.#openUntil === 0 || now < this.#openUntil || this.#probing) return false;
     this.#probing = true;
+    this.#onChange();
     return true;
   }
 
   record(outcome: Outcome, now: number, config: CircuitBreakerConfig, { at, probe }: Dispatch): void {
-    if (probe) this.#probing = false;
+    if (probe) {
+      this.#probing = false;
+      this.#onChange();
+    }
     const open = this.#openUntil !== 0;
     if (outcome === 'success') {
       this.#failures = 0;
@@ -85,6 +95,7 @@ export class CircuitBreaker {
     this.#openFor = Math.min(this.#openFor === 0 ? config.openFor : this.#openFor * 2, config.maxOpenFor);
     this.#openUntil = now + this.#openFor;
     this.openedAt = now;
+    this.#onChange();
   }
 
   #close(now: number): void {
@@ -92,5 +103,6 @@ export class CircuitBreaker {
     this.#openFor = 0;
     this.#failures = 0;
     this.closedAt = now;
+    this.#onChange();
   }
 }

@@ -1,5 +1,6 @@
 import { Backend } from './backend.ts';
 import type { BackendSpec } from './backend-spec.ts';
+import { Changes } from './changes.ts';
 import { LoadTable } from './load-table.ts';
 import type { UpstreamPool } from './pool.ts';
 
@@ -30,6 +31,8 @@ export class BackendRegistry {
   readonly #loads = new LoadTable(MAX_BACKENDS);
   /** Grows with every change of the set; caches of candidates compare it. */
   generation = 0;
+  /** Of the backends themselves. */
+  readonly changes = new Changes();
   /** ms that requests on a removed backend may go on, and that what is known of it is kept. */
   drain = 600_000;
 
@@ -98,7 +101,8 @@ export class BackendRegistry {
     const known = this.#backends.get(spec.id);
     if (known === undefined || known.url !== spec.url) {
       if (known !== undefined) this.#retire(known);
-      const backend = new Backend(spec, this.#deps.createPool(spec.url), this.#loads.allocate(), this.#deps.now());
+      const pool = this.#deps.createPool(spec.url);
+      const backend = new Backend(spec, pool, this.#loads.allocate(), this.#deps.now(), this.changes);
       this.#backends.set(spec.id, backend);
       this.#listedNow = undefined;
       this.#deps.onAdded?.(backend);

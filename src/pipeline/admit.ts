@@ -65,7 +65,9 @@ export class Admission {
 
   /** Whether the backend has as many requests as the route allows. */
   isFull(backend: Backend, limit: number): boolean {
-    return limit > 0 && backend.load.inflight + (this.#reserved.get(backend) ?? 0) >= limit;
+    if (limit === 0) return false;
+    const reserved = this.#reserved.size === 0 ? 0 : (this.#reserved.get(backend) ?? 0);
+    return backend.load.inflight + reserved >= limit;
   }
 
   /**

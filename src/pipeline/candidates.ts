@@ -2,16 +2,21 @@ import type { Backend } from '../backends/backend.ts';
 import type { BackendRegistry } from '../backends/registry.ts';
 import type { RouteConfig } from '../config/config.ts';
 
-/** The backends of one route that serve one model, sorted by URL, and the last subset that was available. */
+/** The backends of one route that serve one model, sorted by URL, and what was found when they were last asked. */
 interface CandidateSet {
   readonly all: readonly Backend[];
   readonly weights: readonly number[];
-  available: readonly Backend[];
+  /** The last subset that was offered. */
+  offered: readonly Backend[];
+  /** Those that may get a request: as of so many changes, until a time in monotonic ms. */
+  usable: readonly Backend[];
+  changes: number;
+  until: number;
 }
 
 /**
- * Who may serve a request of one route. The list per model is built once per change of the backend set; a request then costs
- * one pass over it, and none of the arrays is new as long as the set is the same, so that algorithms can key state by it.
+ * Who may serve a request of one route. The list per model is built once per change of the backend set, and looked through once per
+ * change of a backend's state, not per request. None of the arrays is new as long as the set is the same, so that algorithms can key state by it.
  */
 export class Candidates {
   readonly #registry: BackendRegistry;
@@ -41,16 +46,18 @@ export class Candidates {
    */
   available(model: string, tried: readonly Backend[], now: number, panic = true): readonly Backend[] {
     const set = this.#set(model);
-    if (tried.length === 0 && allAvailable(set.all, now)) return set.all;
-    const spared = this.#spared(set.all, now);
-    const usable = (backend: Backend) => backend.available(now) || spared.includes(backend);
-    let available = set.all.filter((backend) => usable(backend) && !tried.includes(backend));
-    if (available.length === 0 && panic) {
-      available = set.all.filter((backend) => backend.assignable && !tried.includes(backend));
-    }
-    if (tried.length > 0) return available;
-    if (!sameItems(available, set.available)) set.available = available;
-    return set.available;
+    const usable = this.#usable(set, now);
+    if (tried.length === 0 && (usable.length > 0 || !panic)) return usable;
+    const untried = (backend: Backend) => !tried.includes(backend);
+    let available = usable.filter(untried);
+    if (available.length === 0 && panic)
+      available = set.all.filter((backend) => backend.assignable && untried(backend));
+    return tried.length === 0 ? offer(set, available) : available;
+  }
+
+  /** Some backend's share may not be whole at `now`, monotonic ms. */
+  someWarmUp(now: number): boolean {
+    return now < this.#registry.changes.wholeAt;
   }
 
   /** Backends of the route regardless of model, for people and metrics. */
@@ -70,10 +77,28 @@ export class Candidates {
     const weights = all.map((backend) => backend.weight);
     const before = this.#before.get(model);
     const same = before && sameItems(before.all, all) && sameItems(before.weights, weights);
-    const set: CandidateSet = same ? before : { all, weights, available: all };
+    const set: CandidateSet = same
+      ? before
+      : { all, weights, offered: all, usable: all, changes: -1, until: Number.NEGATIVE_INFINITY };
     // Names that nobody serves come from clients and would fill the map.
     if (all.length > 0) this.#byModel.set(model, set);
     return set;
+  }
+
+  #usable(set: CandidateSet, now: number): readonly Backend[] {
+    const { count } = this.#registry.changes;
+    if (set.changes === count && now < set.until) return set.usable;
+    set.usable = this.#lookThrough(set, now);
+    set.changes = count;
+    set.until = set.all.reduce((until, backend) => Math.min(until, backend.changesAt(now)), Number.POSITIVE_INFINITY);
+    return set.usable;
+  }
+
+  #lookThrough(set: CandidateSet, now: number): readonly Backend[] {
+    if (set.all.every((backend) => backend.available(now))) return set.all;
+    const spared = this.#spared(set.all, now);
+    const usable = set.all.filter((backend) => backend.available(now) || spared.includes(backend));
+    return usable.length === 0 ? usable : offer(set, usable);
   }
 
   /** Beyond their share, the backends whose breakers opened last stay in: a fault that hits all of them is not theirs. */
@@ -92,9 +117,10 @@ export class Candidates {
   }
 }
 
-function allAvailable(backends: readonly Backend[], now: number): boolean {
-  for (const backend of backends) if (!backend.available(now)) return false;
-  return true;
+/** The array that was offered last, if it has the same backends. */
+function offer(set: CandidateSet, backends: readonly Backend[]): readonly Backend[] {
+  if (!sameItems(backends, set.offered)) set.offered = backends;
+  return set.offered;
 }
 
 function sameItems<T>(a: readonly T[], b: readonly T[]): boolean {

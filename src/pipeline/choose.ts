@@ -32,7 +32,8 @@ export function choose(
   const candidates = route.candidates.available(routed.model, tried, now, panic);
   if (candidates.length === 0) return undefined;
   leg.firstCandidates ??= candidates;
-  const open = narrowed(candidates, limit, now, deps);
+  const warming = route.candidates.someWarmUp(now);
+  const open = limit === 0 && !warming ? candidates : narrowed(candidates, limit, now, deps);
   if (open.length === 0) return 'full';
   routed.explanation?.consider(route, open, routed, leg.firstCandidates);
   return route.algorithm.pick(open, routed, leg.firstCandidates) as Backend | undefined;

@@ -190,7 +190,7 @@ test('demand and traffic tell the share of the requests, the recent ones for mor
   const index = new PrefixIndex(1 << 20);
   for (let count = 0; count < 1000; count++) send(index, 'a', count % 4 === 0 ? prompt(1) : prompt(2, count));
   look(index, prompt(1));
-  const share = () => index.demand(1) / index.traffic(index.slotOf('a'));
+  const share = () => index.demand(1) / index.traffic(Uint16Array.of(index.slotOf('a')));
   assert.ok(Math.abs(share() - 0.25) < 0.01);
   for (let count = 0; count < 500; count++) send(index, 'a', prompt(3, count));
   look(index, prompt(1));
@@ -210,7 +210,7 @@ test('counts outlast the growth of their unit', () => {
     }
   }
   look(index, prompt(1));
-  const share = index.demand(1) / index.traffic(index.slotOf('a'));
+  const share = index.demand(1) / index.traffic(Uint16Array.of(index.slotOf('a')));
   assert.ok(share > 0.0005 && share < 0.01, `${share}`);
 });
 

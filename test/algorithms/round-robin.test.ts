@@ -125,3 +125,34 @@ test('a retry never repeats a tried one, down to the last', () => {
     assert.equal(tried.size, 4);
   }
 });
+
+/** nginx's rule as it is written down: everyone earns its weight, who has most pays for all. */
+class Plain {
+  readonly #credit = new Map<string, number>();
+
+  pick(candidates: readonly Candidate[]): string {
+    const earned = (id: string) => this.#credit.get(id) ?? 0;
+    for (const { id, weight } of candidates) this.#credit.set(id, earned(id) + weight);
+    const best = candidates.reduce((a, b) => (earned(b.id) > earned(a.id) ? b : a));
+    this.#credit.set(best.id, earned(best.id) - candidates.reduce((sum, { weight }) => sum + weight, 0));
+    return best.id;
+  }
+}
+
+test('the whole set and parts of it in any order of turns: the picks are those of the rule', () => {
+  const weights = fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1, maxLength: 8 });
+  const turns = fc.array(fc.oneof(fc.constant(255), fc.nat(255)), { maxLength: 50 });
+  fc.assert(
+    fc.property(weights, turns, (all, parts) => {
+      const algorithm = new RoundRobin();
+      const plain = new Plain();
+      const candidates = fleet(...all);
+      for (const mask of parts) {
+        const part = candidates.filter((_, at) => (mask & (1 << at)) > 0);
+        if (part.length === 0) continue;
+        const among = part.length === candidates.length ? candidates : part;
+        assert.equal(algorithm.pick(among, request(), candidates)!.id, plain.pick(part));
+      }
+    }),
+  );
+});

@@ -39,12 +39,6 @@ export class Field {
   /** Work at the candidate, and the same with this request's cost; prompt tokens per weight. */
   busy: Float64Array = new Float64Array(0);
   score: Float64Array = new Float64Array(0);
-  /**
-   * What breaks ties, as `isLessUsed` does. Of 1,000 candidates nearly all are idle, so nearly every comparison is a tie:
-   * read from the candidates themselves each time they made a tenth of a decision's cost.
-   */
-  inflight: Float64Array = new Float64Array(0);
-  used: Float64Array = new Float64Array(0);
 
   reserve(count: number): void {
     if (this.miss.length >= count) return;
@@ -52,8 +46,6 @@ export class Field {
     this.depth = new Uint32Array(2 * count);
     this.busy = new Float64Array(2 * count);
     this.score = new Float64Array(2 * count);
-    this.inflight = new Float64Array(2 * count);
-    this.used = new Float64Array(2 * count);
   }
 }
 
@@ -83,37 +75,68 @@ export function choose(
   situation: Situation,
   weights: PolicyWeights = WEIGHTS,
 ): number {
-  const { miss, depth, busy, score, inflight, used } = field;
+  const { miss, depth, busy, score } = field;
   const count = loads.length;
-  let waiting = Number.POSITIVE_INFINITY;
+  const missFactor = weights.miss + (weights.behind * leastWaiting(loads, shares)) / situation.meanMiss;
+  const { load: loadWeight, perSequence } = weights;
+  const best = new Least();
   for (let at = 0; at < count; at++) {
     const load = loads[at]!;
     const weight = shares[at]!;
-    const { uncachedTokens } = load;
-    const running = load.inflight;
-    waiting = Math.min(waiting, uncachedTokens / weight);
-    busy[at] = (weights.load * (uncachedTokens + weights.perSequence * running)) / weight;
-    inflight[at] = running;
-    used[at] = load.processed / weight;
+    const { inflight } = load;
+    const work = per(weight, loadWeight * (load.uncachedTokens + perSequence * inflight));
+    const key = work + per(weight, missFactor * miss[at]!);
+    busy[at] = work;
+    score[at] = key;
+    if (key <= best.key) best.offer(at, key, inflight, per(weight, load.processed));
   }
-  const missFactor = weights.miss + (weights.behind * waiting) / situation.meanMiss;
-  let best = 0;
-  let idlest = 0;
-  let idlestHolder = -1;
+  const { deepest, share } = situation;
+  if (deepest === 0) return best.at;
   let holders = 0;
+  let idlest = Number.POSITIVE_INFINITY;
+  let idlestHolder = Number.POSITIVE_INFINITY;
   for (let at = 0; at < count; at++) {
-    score[at] = busy[at]! + (missFactor * miss[at]!) / shares[at]!;
-    if (isLess(field, score, at, best)) best = at;
-    if (isLess(field, busy, at, idlest)) idlest = at;
-    if (situation.deepest === 0 || depth[at] !== situation.deepest) continue;
+    if (busy[at]! < idlest) idlest = busy[at]!;
+    if (depth[at] !== deepest) continue;
     holders++;
-    if (idlestHolder < 0 || isLess(field, busy, at, idlestHolder)) idlestHolder = at;
+    if (busy[at]! < idlestHolder) idlestHolder = busy[at]!;
   }
-  if (idlestHolder < 0 || busy[idlestHolder]! <= busy[idlest]!) return best;
-  return holders < Math.ceil(situation.share * count * weights.spread) ? idlest : best;
+  if (idlestHolder <= idlest || holders >= Math.ceil(share * count * weights.spread)) return best.at;
+  const newHolder = new Least();
+  for (let at = 0; at < count; at++) {
+    newHolder.offer(at, busy[at]!, loads[at]!.inflight, per(shares[at]!, loads[at]!.processed));
+  }
+  return newHolder.at;
 }
 
-function isLess({ inflight, used }: Field, key: Float64Array, a: number, b: number): boolean {
-  if (key[a] !== key[b]) return key[a]! < key[b]!;
-  return inflight[a] === inflight[b] ? used[a]! < used[b]! : inflight[a]! < inflight[b]!;
+/** What awaits its first byte at the candidate with the least of it; prompt tokens per weight. */
+function leastWaiting(loads: readonly Load[], shares: Float64Array): number {
+  let least = Number.POSITIVE_INFINITY;
+  // Most often somebody has nothing, and then the others need not be asked.
+  for (let at = 0; at < loads.length && least > 0; at++) {
+    least = Math.min(least, per(shares[at]!, loads[at]!.uncachedTokens));
+  }
+  return least;
+}
+
+/** Most weights are 1, and a division takes as long as all else that is done for a candidate. */
+function per(weight: number, amount: number): number {
+  return weight === 1 ? amount : amount / weight;
+}
+
+/** The first of those with the least key; of equal ones the one with fewest in flight, then the least used: as `isLessUsed` has it. */
+class Least {
+  at = 0;
+  key = Number.POSITIVE_INFINITY;
+  #inflight = 0;
+  #used = 0;
+
+  offer(at: number, key: number, inflight: number, used: number): void {
+    if (key > this.key) return;
+    if (key === this.key && (inflight === this.#inflight ? used >= this.#used : inflight > this.#inflight)) return;
+    this.at = at;
+    this.key = key;
+    this.#inflight = inflight;
+    this.#used = used;
+  }
 }

@@ -110,22 +110,17 @@ export class PrefixAware implements Algorithm {
   #choose(candidates: readonly Candidate[]): number {
     const index = this.#index;
     const set = this.#setOf(candidates);
-    const { slots } = set;
     this.#field.reserve(candidates.length);
     const { miss, depth } = this.#field;
     const { bytes } = index.blocks;
     const tokensPerByte = index.tokens.tokensPerByte(bytes);
-    let deepest = 0;
-    let traffic = 0;
+    const deepest = index.readDepths(set.slots, depth);
     for (let at = 0; at < candidates.length; at++) {
-      const held = index.depthOf(slots[at]!);
-      depth[at] = held;
-      const there = held === 0 ? 0 : index.beliefIn(slots[at]!) * BLOCK_ENDS[held]!;
+      const held = depth[at]!;
+      const there = held === 0 ? 0 : index.beliefIn(set.slots[at]!) * BLOCK_ENDS[held]!;
       miss[at] = (bytes - there) * tokensPerByte;
-      if (held > deepest) deepest = held;
-      traffic += index.traffic(slots[at]!);
     }
-    const share = deepest === 0 ? 0 : Math.min(1, index.demand(deepest) / traffic);
+    const share = deepest === 0 ? 0 : Math.min(1, index.demand(deepest) / index.traffic(set.slots));
     return choose(set, this.#field, { deepest, share, meanMiss: index.tokens.meanMiss }, this.#weights);
   }
 

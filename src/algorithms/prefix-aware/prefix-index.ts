@@ -137,6 +137,20 @@ export class PrefixIndex {
     return slot !== NO_SLOT && this.#slots.marked[slot] === this.#round ? this.#slots.depth[slot]! : 0;
   }
 
+  /** The same for each of `slots`, into `depths`; the deepest of them. */
+  readDepths(slots: Uint16Array, depths: Uint32Array): number {
+    const { marked, depth } = this.#slots;
+    const round = this.#round;
+    let deepest = 0;
+    for (let at = 0; at < slots.length; at++) {
+      const slot = slots[at]!;
+      const held = slot !== NO_SLOT && marked[slot] === round ? depth[slot]! : 0;
+      depths[at] = held;
+      if (held > deepest) deepest = held;
+    }
+    return deepest;
+  }
+
   /** How likely the backend is to hold them still, 0..1; only asked where `depthOf` found some. */
   beliefIn(slot: number): number {
     return this.age.belief(slot, this.#slots.stamp[slot]!);
@@ -156,9 +170,15 @@ export class PrefixIndex {
     return this.#demand[this.#path[depth - 1]!]!;
   }
 
-  /** How much the backend got lately, in the unit of `demand`. */
-  traffic(slot: number): number {
-    return slot === NO_SLOT ? 0 : this.#slots.traffic[slot]!;
+  /** How much the backends got lately, all together, in the unit of `demand`. */
+  traffic(slots: Uint16Array): number {
+    const { traffic } = this.#slots;
+    let sum = 0;
+    for (let at = 0; at < slots.length; at++) {
+      const slot = slots[at]!;
+      if (slot !== NO_SLOT) sum += traffic[slot]!;
+    }
+    return sum;
   }
 
   /** The backend gets the prompt of the last match: it holds all its blocks from now on. */
