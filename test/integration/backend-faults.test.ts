@@ -5,7 +5,7 @@ import type { EngineOptions } from '../../src/simulator/engine/options.ts';
 import { sseEvents } from '../fakes/framing.ts';
 import { CHAT, errorOf, eventually, Fleet } from './fleet.ts';
 
-/** Two engines for each row of the fault matrix, so that what a row does to its engines stays there. */
+/** Two engines for each fault, so that what a test does to its engines stays there. */
 const PAIRS = [
   ...[
     'refused',
@@ -72,7 +72,7 @@ const got = (engine: Engine) => chats(engine).length;
 const done = (engine: Engine) => chats(engine).filter(({ outcome }) => outcome === 'completed').length;
 const idle = () => fleet.count('vllm_router_inflight_requests');
 
-test('row 1: a refused connect goes to another backend, at no cost', async () => {
+test('fault 1: a refused connect goes to another backend, at no cost', async () => {
   const [a, b] = pair('refused');
   await a.kill();
   for (let count = 0; count < 10; count++) assert.equal((await fleet.chat('refused')).status, 200);
@@ -80,7 +80,7 @@ test('row 1: a refused connect goes to another backend, at no cost', async () =>
   assert.ok((await failures(a, 'connect_failed')) >= 1);
 });
 
-test('row 1: all refused is 503 backend_unavailable with a short Retry-After', async () => {
+test('fault 1: all refused is 503 backend_unavailable with a short Retry-After', async () => {
   for (const engine of pair('allrefused')) await engine.kill();
   const answer = await fleet.chat('allrefused');
   assert.deepEqual([answer.status, errorOf(answer).code], [503, 'backend_unavailable']);
@@ -90,7 +90,7 @@ test('row 1: all refused is 503 backend_unavailable with a short Retry-After', a
 });
 
 for (const how of ['rst', 'fin'] as const) {
-  test(`row 3: ${how} before the headers goes to another backend, once`, async () => {
+  test(`fault 3: ${how} before the headers goes to another backend, once`, async () => {
     const [a, b] = pair('disconnect');
     a.faults.set({ kind: 'cut', at: 'request', how, count: 1 });
     b.faults.set({ kind: 'cut', at: 'request', how, count: 1 });
@@ -104,7 +104,7 @@ for (const how of ['rst', 'fin'] as const) {
   });
 }
 
-test('row 22: a request that two backends died of is 502 poison_request, and no third gets it', async () => {
+test('fault 22: a request that two backends died of is 502 poison_request, and no third gets it', async () => {
   for (const engine of pair('cutboth')) engine.faults.set({ kind: 'cut', at: 'request', how: 'rst' });
   const answer = await fleet.chat('cutboth');
   assert.deepEqual([answer.status, errorOf(answer).code], [502, 'poison_request']);
@@ -113,7 +113,7 @@ test('row 22: a request that two backends died of is 502 poison_request, and no 
   assert.equal(got(a) + got(b), 2);
 });
 
-test('row 3: with no other backend it is 502 backend_disconnected', async () => {
+test('fault 3: with no other backend it is 502 backend_disconnected', async () => {
   const [engine] = fleet.of('single');
   engine!.faults.set({ kind: 'cut', at: 'request', how: 'fin' });
   const answer = await fleet.chat('single');
@@ -122,7 +122,7 @@ test('row 3: with no other backend it is 502 backend_disconnected', async () => 
   assert.equal((await fleet.line('single'))['flag'], 'UC');
 });
 
-test('row 7: headers, then death before the first event: another backend’s stream', async () => {
+test('fault 7: headers, then death before the first event: another backend’s stream', async () => {
   const [a, b] = pair('headers');
   a.faults.set({ kind: 'cut', at: 'headers', how: 'rst' });
   const answer = await fleet.chat('headers', { stream: true });
@@ -132,7 +132,7 @@ test('row 7: headers, then death before the first event: another backend’s str
   assert.equal(done(b), 1);
 });
 
-test('row 8: a stall in a stream is an error event and a cut, and the backend’s work is aborted', async () => {
+test('fault 8: a stall in a stream is an error event and a cut, and the backend’s work is aborted', async () => {
   const [a] = pair('stall');
   a.faults.set({ kind: 'silence', at: 2 });
   const answer = await fleet.chat('stall', { stream: true, max_tokens: 50 });
@@ -147,7 +147,7 @@ test('row 8: a stall in a stream is an error event and a cut, and the backend’
   assert.equal(await failures(a, 'idle_timeout'), 1);
 });
 
-test('row 9: a reset in a stream is an error event and a cut', async () => {
+test('fault 9: a reset in a stream is an error event and a cut', async () => {
   const [a, b] = pair('reset');
   a.faults.set({ kind: 'cut', at: 3, how: 'rst' });
   const answer = await fleet.chat('reset', { stream: true, max_tokens: 50 });
@@ -159,7 +159,7 @@ test('row 9: a reset in a stream is an error event and a cut', async () => {
   assert.ok((await fleet.count('vllm_router_stream_terminations_total')) >= 1);
 });
 
-test('row 10: a JSON answer cut short is repeated at another backend', async () => {
+test('fault 10: a JSON answer cut short is repeated at another backend', async () => {
   const [a, b] = pair('short');
   a.faults.set({ kind: 'malformed', how: 'short-length' });
   const answer = await fleet.chat('short');
@@ -167,7 +167,7 @@ test('row 10: a JSON answer cut short is repeated at another backend', async () 
   assert.equal(done(b), 1);
 });
 
-test('row 11: a clean end without a finish_reason is incomplete_stream', async () => {
+test('fault 11: a clean end without a finish_reason is incomplete_stream', async () => {
   const [a] = pair('eof');
   a.faults.set({ kind: 'no-done', at: 2 });
   const answer = await fleet.chat('eof', { stream: true, max_tokens: 50 });
@@ -176,7 +176,7 @@ test('row 11: a clean end without a finish_reason is incomplete_stream', async (
   assert.equal(await failures(a, 'incomplete_stream'), 1);
 });
 
-test('row 12: finish_reason abort goes through unchanged and is no success', async () => {
+test('fault 12: finish_reason abort goes through unchanged and is no success', async () => {
   const [a] = pair('abort');
   a.faults.set({ kind: 'abort', at: 2 });
   const answer = await fleet.chat('abort', { stream: true, max_tokens: 50 });
@@ -189,7 +189,7 @@ test('row 12: finish_reason abort goes through unchanged and is no success', asy
   );
 });
 
-test('row 13: an error as the first event of a 200 stream is that status and goes to another backend', async () => {
+test('fault 13: an error as the first event of a 200 stream is that status and goes to another backend', async () => {
   const [a, b] = pair('event');
   a.faults.set({ kind: 'error-event', status: 503 });
   const answer = await fleet.chat('event', { stream: true });
@@ -203,7 +203,7 @@ test('row 13: an error as the first event of a 200 stream is that status and goe
   assert.ok(Number(refused.headers['retry-after']) <= 5);
 });
 
-test('row 13: an error event in the middle goes through unchanged, and is a failure of the backend', async () => {
+test('fault 13: an error event in the middle goes through unchanged, and is a failure of the backend', async () => {
   const [a] = pair('late');
   a.faults.set({ kind: 'crash', at: 3 });
   const answer = await fleet.chat('late', { stream: true, max_tokens: 50 });
@@ -213,7 +213,7 @@ test('row 13: an error event in the middle goes through unchanged, and is a fail
   assert.equal(await failures(a, 'error_event'), 1);
 });
 
-test('row 14: a 500 gets one more chance elsewhere; a second is the answer, verbatim', async () => {
+test('fault 14: a 500 gets one more chance elsewhere; a second is the answer, verbatim', async () => {
   const [a, b] = pair('e500');
   a.faults.set({ kind: 'status', status: 500, body: '{"error":{"message":"boom","code":500}}' });
   assert.equal((await fleet.chat('e500')).status, 200);
@@ -224,7 +224,7 @@ test('row 14: a 500 gets one more chance elsewhere; a second is the answer, verb
   assert.deepEqual([answer.status, answer.body.toString()], [500, '{"error":{"message":"boom"}}']);
 });
 
-test('row 15: 503 goes to another backend; when all say so, the last goes through verbatim with a Retry-After', async () => {
+test('fault 15: 503 goes to another backend; when all say so, the last goes through verbatim with a Retry-After', async () => {
   const [a, b] = pair('s503');
   a.faults.set({ kind: 'status', status: 503, body: '{"error":{"message":"proxy"}}' });
   assert.equal((await fleet.chat('s503')).status, 200);
@@ -236,7 +236,7 @@ test('row 15: 503 goes to another backend; when all say so, the last goes throug
   assert.ok(Number(answer.headers['retry-after']) <= 5);
 });
 
-test('row 16: a 429 goes to one other backend, and its backend is left alone as long as it asked', async () => {
+test('fault 16: a 429 goes to one other backend, and its backend is left alone as long as it asked', async () => {
   const [a, b] = pair('r429');
   a.faults.set({ kind: 'status', status: 429, retryAfter: '30', body: '{"error":{"message":"slow down"}}' });
   for (let count = 0; count < 6; count++) assert.equal((await fleet.chat('r429')).status, 200);
@@ -249,7 +249,7 @@ test('row 16: a 429 goes to one other backend, and its backend is left alone as 
   assert.deepEqual([answer.status, answer.headers['retry-after']], [429, '5']);
 });
 
-test('row 17: any other 4xx is the answer, verbatim, and says nothing of health', async () => {
+test('fault 17: any other 4xx is the answer, verbatim, and says nothing of health', async () => {
   const [a, b] = pair('c400');
   for (const engine of [a, b]) engine.faults.set({ kind: 'status', status: 422, body: '{"error":{"message":"bad"}}' });
   for (let count = 0; count < 12; count++) {
@@ -269,7 +269,7 @@ for (const how of [
   'bare-lf',
   'folded-header',
 ] as const) {
-  test(`row 19: ${how} is 502 bad_upstream_response, not retried`, async () => {
+  test(`fault 19: ${how} is 502 bad_upstream_response, not retried`, async () => {
     const [a, b] = pair('bad');
     for (const engine of [a, b]) engine.faults.set({ kind: 'malformed', how });
     const received = got(a) + got(b);
@@ -280,7 +280,7 @@ for (const how of [
   });
 }
 
-test('row 20: an unsolicited 101 is 502; other 1xx are dropped', async () => {
+test('fault 20: an unsolicited 101 is 502; other 1xx are dropped', async () => {
   for (const engine of pair('upgrade')) engine.faults.set({ kind: 'malformed', how: 'switching-protocols' });
   assert.equal((await fleet.chat('upgrade')).status, 502);
   for (const engine of pair('hints')) engine.faults.set({ kind: 'malformed', how: 'early-hints' });
@@ -289,13 +289,13 @@ test('row 20: an unsolicited 101 is 502; other 1xx are dropped', async () => {
   assert.ok(answer.raw.toString('latin1').startsWith('HTTP/1.1 200'));
 });
 
-test('row 21: answers are asked for uncompressed', async () => {
+test('fault 21: answers are asked for uncompressed', async () => {
   const [a, b] = pair('hints');
   const { headers } = [...a.requests, ...b.requests].find(({ model }) => model === 'hints')!;
   assert.equal(headers[headers.findIndex((name) => name.toLowerCase() === 'accept-encoding') + 1], 'identity');
 });
 
-test('row 6: no first event in time goes to another backend; the deadline of all is 504, not to be repeated', async () => {
+test('fault 6: no first event in time goes to another backend; the deadline of all is 504, not to be repeated', async () => {
   const [a, b] = pair('firstbyte');
   a.faults.set({ kind: 'silence', at: 'headers' });
   const answer = await fleet.chat('firstbyte', { stream: true });
@@ -309,7 +309,7 @@ test('row 6: no first event in time goes to another backend; the deadline of all
   assert.equal((await fleet.line('total'))['flag'], 'UT');
 });
 
-test('row 22: a request that kills engine cores kills two of them and is answered', async () => {
+test('fault 22: a request that kills engine cores kills two of them and is answered', async () => {
   const [a, b] = pair('poison');
   for (const engine of [a, b]) engine.faults.set({ kind: 'poison', match: 'POISON' });
   const answer = await fleet.chat('poison', { messages: [{ role: 'user', content: 'POISON' }] });
@@ -317,7 +317,7 @@ test('row 22: a request that kills engine cores kills two of them and is answere
   assert.equal(got(a) + got(b), 2);
 });
 
-test('rows 14, 23: failures in a row eject a backend; when all are out they are used all the same', async () => {
+test('faults 14, 23: failures in a row eject a backend; when all are out they are used all the same', async () => {
   const [a, b] = pair('breaker');
   a.faults.set({ kind: 'status', status: 500 });
   for (let count = 0; count < 20; count++) assert.equal((await fleet.chat('breaker')).status, 200);
@@ -330,7 +330,7 @@ test('rows 14, 23: failures in a row eject a backend; when all are out they are 
   assert.equal((await fleet.chat('breaker')).status, 200);
 });
 
-test('row 24: after its time out a backend gets one probe, and comes back slowly', async () => {
+test('fault 24: after its time out a backend gets one probe, and comes back slowly', async () => {
   const [a, b] = pair('half');
   a.faults.set({ kind: 'status', status: 500, count: 2 });
   for (let count = 0; count < 4; count++) await fleet.chat('half');
@@ -346,14 +346,14 @@ test('row 24: after its time out a backend gets one probe, and comes back slowly
   assert.ok(share < 0.4, `${share} of the requests went to the backend that had just come back`);
 });
 
-test('row 25 and finding 8: a full engine is no fault: the next one gets the request at once', async () => {
+test('fault 25: a full engine is no fault: the next one gets the request at once', async () => {
   for (let count = 0; count < 12; count++) assert.equal((await fleet.chat('busy')).status, 200);
   for (const engine of fleet.of('busy')) {
     assert.equal(await fleet.count('vllm_router_backend_state', engine.url, 'state="ready"'), 1);
   }
 });
 
-test('finding 5: an engine that drains answers 500 with a green health: its requests go elsewhere and it gets no more', async () => {
+test('fault 14: an engine that drains answers 500 with a green health: its requests go elsewhere and it gets no more', async () => {
   const [a, b] = pair('drain500');
   a.faults.set({ kind: 'drain' });
   for (let count = 0; count < 12; count++) assert.equal((await fleet.chat('drain500')).status, 200);
@@ -361,7 +361,7 @@ test('finding 5: an engine that drains answers 500 with a green health: its requ
   assert.equal(got(a), 1);
 });
 
-test('finding 4: SIGTERM leaves requests hanging: refused connects and silence move or cut them within 5 s', async () => {
+test('fault 8: SIGTERM leaves requests hanging: refused connects and silence move or cut them within 5 s', async () => {
   const [a, b] = pair('terminated');
   const stream = await fleet.open('terminated', { stream: true, max_tokens: 2_000 });
   await stream.until((received) => received.includes('"content"'));
@@ -382,7 +382,7 @@ test('finding 4: SIGTERM leaves requests hanging: refused connects and silence m
   assert.ok(performance.now() - started < 5_000);
 });
 
-test('finding 6: a paused engine sends headers and nothing more: its streams begin elsewhere', async () => {
+test('fault 6: a paused engine sends headers and nothing more: its streams begin elsewhere', async () => {
   const [a, b] = pair('paused');
   a.faults.set({ kind: 'pause' });
   const streams = Array.from({ length: 10 }, () => fleet.chat('paused', { stream: true }));
@@ -394,7 +394,7 @@ test('finding 6: a paused engine sends headers and nothing more: its streams beg
   assert.equal(done(b), 10);
 });
 
-test('row 23: nothing that could serve is 503 at once', async () => {
+test('fault 23: nothing that could serve is 503 at once', async () => {
   const started = performance.now();
   const answer = await fleet.chat('nobody');
   assert.equal(answer.status, 404);

@@ -69,7 +69,7 @@ async function refused(
 
 const json = (text: string, status: number, code: string) => refused(post(JSON_TYPE, text), status, code);
 
-test('row 26: invalid or empty JSON, a model that is missing or no string', async () => {
+test('fault 26: invalid or empty JSON, a model that is missing or no string', async () => {
   for (const text of ['', ' ', '{', '{"model":"m"', 'model=m', '{"model":"m"}}', "{'model':'m'}", '{"model":"m",}']) {
     await json(text, 400, 'invalid_json');
   }
@@ -79,19 +79,19 @@ test('row 26: invalid or empty JSON, a model that is missing or no string', asyn
     await json(text, 400, 'invalid_model');
 });
 
-test('row 27: two members of one name', async () => {
+test('fault 27: two members of one name', async () => {
   await json('{"model":"m","model":"other"}', 400, 'duplicate_key');
   await json('{"model":"m","m\\u006fdel":"other"}', 400, 'duplicate_key');
 });
 
-test('row 28: nesting is bounded, and a megabyte of brackets blocks nobody', async () => {
+test('fault 28: nesting is bounded, and a megabyte of brackets blocks nobody', async () => {
   await json(`{"model":"m","a":${'['.repeat(129)}${']'.repeat(129)}}`, 400, 'too_deep');
   const started = performance.now();
   await json(`{"model":"m","a":${'['.repeat(1_000_000)}`, 400, 'too_deep');
   assert.ok(performance.now() - started < 1_000);
 });
 
-test('row 29: a body over the limit is 413, by its length before it is sent, or on crossing it', async () => {
+test('fault 29: a body over the limit is 413, by its length before it is sent, or on crossing it', async () => {
   const declared = await refused(
     `POST ${CHAT} HTTP/1.1\r\nhost: x\r\n${JSON_TYPE}content-length: 99999999\r\n\r\n`,
     413,
@@ -106,7 +106,7 @@ test('row 29: a body over the limit is 413, by its length before it is sent, or 
   assert.ok((await refused(head + chunk.repeat(12), 413, 'body_too_large')).closed);
 });
 
-test('row 30: a body that is not UTF-8', async () => {
+test('fault 30: a body that is not UTF-8', async () => {
   const text = Buffer.from('{"model":"m","a":"\xff"}', 'latin1');
   await refused(
     Buffer.concat([Buffer.from(post(JSON_TYPE, '').replace('length: 0', `length: ${text.length}`)), text]),
@@ -115,23 +115,23 @@ test('row 30: a body that is not UTF-8', async () => {
   );
 });
 
-test('row 31: another content-type, and compressed bodies', async () => {
+test('fault 31: another content-type, and compressed bodies', async () => {
   await refused(post('content-type: text/plain\r\n'), 415, 'unsupported_media_type');
   await refused(post('content-type: application/x-www-form-urlencoded\r\n'), 415, 'unsupported_media_type');
   await refused(post(`${JSON_TYPE}content-encoding: gzip\r\n`), 415, 'unsupported_media_type');
   await refused(post(JSON_TYPE, body, '/v1/audio/transcriptions'), 415, 'unsupported_media_type');
 });
 
-test('row 32: a model that nobody serves', async () => {
+test('fault 32: a model that nobody serves', async () => {
   const answer = await fleet.chat('nope/<script>');
   assert.deepEqual([answer.status, errorOf(answer).code], [404, 'model_not_found']);
 });
 
-test('row 33: a head that is too large', async () => {
+test('fault 33: a head that is too large', async () => {
   assert.ok((await refused(post(`${JSON_TYPE}x-large: ${'y'.repeat(20_000)}\r\n`), 431, 'headers_too_large')).closed);
 });
 
-test('row 34: framing that can be read in two ways, and malformed heads', async () => {
+test('fault 34: framing that can be read in two ways, and malformed heads', async () => {
   const requests = [
     `POST ${CHAT} HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n`,
     `POST ${CHAT} HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\ncontent-length: 6\r\n\r\nhello`,
@@ -151,7 +151,7 @@ test('row 34: framing that can be read in two ways, and malformed heads', async 
   }
 });
 
-test('row 35: what Node answers with 200: hosts, versions, HTTP/1.0 with an encoding', async () => {
+test('fault 35: what Node answers with 200: hosts, versions, HTTP/1.0 with an encoding', async () => {
   const get = (line: string, ...heads: string[]) => `${line}\r\n${heads.map((head) => `${head}\r\n`).join('')}\r\n`;
   const bad = [
     get('GET /health HTTP/1.1', 'host: a', 'host: b'),
@@ -182,13 +182,13 @@ test('row 35: what Node answers with 200: hosts, versions, HTTP/1.0 with an enco
   assert.equal((await raw(get('GET /health HTTP/1.0'), fleet.url, 'GET')).status, 200);
 });
 
-test('row 36: an answer before the body is read ends the connection', async () => {
+test('fault 36: an answer before the body is read ends the connection', async () => {
   const keyed = fleet.router.urlOf('keyed');
   const answer = await refused(post(JSON_TYPE, 'x'.repeat(900_000)), 401, 'unauthorized', keyed);
   assert.ok(answer.closed);
 });
 
-test('row 37: pipelined requests are answered in order', async () => {
+test('fault 37: pipelined requests are answered in order', async () => {
   const client = await RawClient.open(fleet.url);
   const stream = JSON.stringify(chat('m', { stream: true }));
   client.send(`${post(JSON_TYPE, stream)}GET /health HTTP/1.1\r\nhost: x\r\n\r\n${post(JSON_TYPE)}`);
@@ -198,7 +198,7 @@ test('row 37: pipelined requests are answered in order', async () => {
   client.destroy();
 });
 
-test('row 38: other protocols and methods', async () => {
+test('fault 38: other protocols and methods', async () => {
   const upgrade = await raw(
     'GET /health HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n',
     fleet.url,
@@ -220,14 +220,14 @@ test('row 38: other protocols and methods', async () => {
   assert.ok(preface.status >= 400);
 });
 
-test('row 39: control characters in values', async () => {
+test('fault 39: control characters in values', async () => {
   for (const character of ['\0', '\x01', '\x7f', '\n', '\r']) {
     const answer = await raw(Buffer.from(post(`x-a: b${character}c\r\n`), 'latin1'));
     assert.equal(answer.status, 400, JSON.stringify(character));
   }
 });
 
-test('rows 40 to 42: hop-by-hop headers stay here; host, address and id are the router’s', async () => {
+test('faults 40 to 42: hop-by-hop headers stay here; host, address and id are the router’s', async () => {
   const head = [
     ...[
       'connection: authorization, x-mine',
@@ -256,7 +256,7 @@ test('rows 40 to 42: hop-by-hop headers stay here; host, address and id are the 
   assert.equal(got('content-length').length, 1);
 });
 
-test('row 43: only listed paths, exactly as they are written, reach an engine', async () => {
+test('fault 43: only listed paths, exactly as they are written, reach an engine', async () => {
   const received = engine().counts.received;
   const paths = [
     ...[
@@ -304,7 +304,7 @@ test('row 43: only listed paths, exactly as they are written, reach an engine', 
   }
 });
 
-test('row 44: ?id= takes opaque ids of engines, never an address', async () => {
+test('fault 44: ?id= takes opaque ids of engines, never an address', async () => {
   for (const id of [engine().url, '127.0.0.1:80', 'http://evil', '', '../x']) {
     const answer = await raw(post(JSON_TYPE, body, `${CHAT}?id=${encodeURIComponent(id)}`));
     assert.deepEqual([answer.status, errorOf(answer).code], [400, 'engine_not_found'], id);
@@ -313,7 +313,7 @@ test('row 44: ?id= takes opaque ids of engines, never an address', async () => {
   assert.equal((await raw(post(JSON_TYPE, body, `${CHAT}?id=${engine_id}`))).status, 200);
 });
 
-test('row 45: without its key a request is 401 before its body is read; with it, the key stays here', async () => {
+test('fault 45: without its key a request is 401 before its body is read; with it, the key stays here', async () => {
   const url = fleet.router.urlOf('keyed');
   for (const head of [
     '',
@@ -334,7 +334,7 @@ test('row 45: without its key a request is 401 before its body is read; with it,
   assert.equal((await raw('GET /health HTTP/1.1\r\nhost: x\r\n\r\n', url, 'GET')).status, 200);
 });
 
-test('row 46: no key stands in logs, metrics, errors or the shown config', async () => {
+test('fault 46: no key stands in logs, metrics, errors or the shown config', async () => {
   const url = fleet.router.urlOf('keyed');
   await raw(post(`${JSON_TYPE}authorization: Bearer ${KEY}\r\nx-request-id: ok\r\n`), url);
   await raw(post(`${JSON_TYPE}authorization: Bearer ${KEY}wrong\r\n`, `{"model":"${KEY}"}`), url);
@@ -354,7 +354,7 @@ test('row 46: no key stands in logs, metrics, errors or the shown config', async
   for (const text of said) for (const key of [KEY, BACKEND_KEY]) assert.ok(!text.includes(key), text.slice(0, 200));
 });
 
-test('row 47: ten thousand models that nobody serves add no series', async () => {
+test('fault 47: ten thousand models that nobody serves add no series', async () => {
   await fleet.chat('nobody-0');
   const series = async () => [...(await fleet.metrics('model=')).keys()].sort();
   const before = await series();
@@ -369,7 +369,7 @@ test('row 47: ten thousand models that nobody serves add no series', async () =>
   assert.deepEqual(await series(), before);
 });
 
-test('row 50: a client that leaves aborts the engine’s work at once, streaming or not; in flight returns to 0', async () => {
+test('fault 50: a client that leaves aborts the engine’s work at once, streaming or not; in flight returns to 0', async () => {
   for (const more of [{ max_tokens: 2_000 }, { max_tokens: 2_000, stream: true }]) {
     const client = await fleet.open('m', more);
     await eventually(() => engine().running === 1);
@@ -385,7 +385,7 @@ test('row 50: a client that leaves aborts the engine’s work at once, streaming
   assert.ok(aborted().some((line) => line['status'] === 499));
 });
 
-test('row 51: Expect: 100-continue is answered once key and size are known; other expectations are 417', async () => {
+test('fault 51: Expect: 100-continue is answered once key and size are known; other expectations are 417', async () => {
   const head = (length: number, more = '') =>
     `POST ${CHAT} HTTP/1.1\r\nhost: x\r\n${JSON_TYPE}${more}expect: 100-continue\r\ncontent-length: ${length}\r\n\r\n`;
   const client = await RawClient.open(fleet.url);
@@ -404,7 +404,7 @@ test('row 51: Expect: 100-continue is answered once key and size are known; othe
   assert.deepEqual([other.status, errorOf(other).code], [417, 'expectation_failed']);
 });
 
-test('row 52: methods: HEAD on health, 405 with Allow elsewhere', async () => {
+test('fault 52: methods: HEAD on health, 405 with Allow elsewhere', async () => {
   const head = await raw('HEAD /health HTTP/1.1\r\nhost: x\r\n\r\n', fleet.url, 'HEAD');
   assert.deepEqual([head.status, head.body.length], [200, 0]);
   const method = async (line: string) => {

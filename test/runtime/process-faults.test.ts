@@ -43,7 +43,7 @@ async function engineOf(t: TestContext) {
   return engine;
 }
 
-test('row 48: who sends a head or a body too slowly is 408', async (t) => {
+test('fault 48: who sends a head or a body too slowly is 408', async (t) => {
   const times = { connectionsCheckingInterval: 50, headersTimeout: 200, requestTimeout: 400 };
   const url = await listen(t, new ConnectionCap(100), times);
   for (const bytes of [
@@ -59,7 +59,7 @@ test('row 48: who sends a head or a body too slowly is 408', async (t) => {
   }
 });
 
-test('row 49: a client that takes nothing for the idle time is cut, and the engine’s work with it', async (t) => {
+test('fault 49: a client that takes nothing for the idle time is cut, and the engine’s work with it', async (t) => {
   const engine = await startEngine({ models: ['m'], decodeRate: 20_000 });
   t.after(() => engine.kill());
   const { url, router } = await startRouter(t, [{ url: engine.url, models: ['m'] }], {
@@ -79,7 +79,7 @@ test('row 49: a client that takes nothing for the idle time is cut, and the engi
   client.destroy();
 });
 
-test('row 60: one connection too many is 503, and there is room again when others leave', async (t) => {
+test('fault 60: one connection too many is 503, and there is room again when others leave', async (t) => {
   const url = await listen(t, new ConnectionCap(3));
   const held = await Promise.all([RawClient.open(url), RawClient.open(url), RawClient.open(url)]);
   const extra = await RawClient.open(url);
@@ -98,7 +98,7 @@ test('row 60: one connection too many is 503, and there is room again when other
   for (const client of held) client.destroy();
 });
 
-test('row 60: connections are capped below half of the open files', () => {
+test('fault 60: connections are capped below half of the open files', () => {
   const file = join(mkdtempSync(join(tmpdir(), 'limits-')), 'limits');
   writeFileSync(
     file,
@@ -111,7 +111,7 @@ test('row 60: connections are capped below half of the open files', () => {
   assert.ok(new ConnectionCap().limit < openFileLimit() / 2);
 });
 
-test('row 61: an hour forth or back on the wall clock changes nothing', async (t) => {
+test('fault 61: an hour forth or back on the wall clock changes nothing', async (t) => {
   const engine = await engineOf(t);
   const { url, router } = await startRouter(t, [{ url: engine.url, models: ['m'] }], {
     defaults: { timeouts: { firstByte: '5s', idle: '5s', total: '5s' } },
@@ -133,7 +133,7 @@ test('row 61: an hour forth or back on the wall clock changes nothing', async (t
   }
 });
 
-test('row 62: at 92 % of its memory it ends connections, at 95 % it refuses requests, and health goes on', async (t) => {
+test('fault 62: at 92 % of its memory it ends connections, at 95 % it refuses requests, and health goes on', async (t) => {
   const engine = await engineOf(t);
   let used = 0.5;
   const { url } = await startRouter(t, [{ url: engine.url, models: ['m'] }], {}, { memoryUsed: () => used });
@@ -164,7 +164,7 @@ test('memory pressure has its levels where Envoy has them', () => {
   assert.deepEqual(heard, ['high', 'full', 'high', 'none']);
 });
 
-test('row 63: what is thrown in one request is that request’s 500, and no other’s', async (t) => {
+test('fault 63: what is thrown in one request is that request’s 500, and no other’s', async (t) => {
   const engine = await engineOf(t);
   const { url, router } = await startRouter(t, [{ url: engine.url, models: ['m'] }]);
   const { algorithm } = router.snapshot!.routes[0]!;
