@@ -3,24 +3,12 @@ import { after, before, test } from 'node:test';
 import type { Engine } from '../../src/simulator/engine/engine.ts';
 import type { EngineOptions } from '../../src/simulator/engine/options.ts';
 import { sseEvents } from '../fakes/framing.ts';
+import type { RawResponse } from '../fakes/raw-client.ts';
 import { CHAT, errorOf, eventually, Fleet } from './fleet.ts';
 
 /** Two engines for each fault, so that what a test does to its engines stays there. */
 const PAIRS = [
-  ...[
-    'refused',
-    'allrefused',
-    'disconnect',
-    'cutboth',
-    'headers',
-    'stall',
-    'reset',
-    'short',
-    'eof',
-    'abort',
-    'event',
-    'late',
-  ],
+  ...['refused', 'allrefused', 'disconnect', 'headers', 'stall', 'reset', 'short', 'eof', 'abort', 'event', 'late'],
   ...[
     'crash',
     'e500',
@@ -36,7 +24,7 @@ const PAIRS = [
     'firstbyte',
     'total',
   ],
-  ...['poison', 'breaker', 'half', 'drain500', 'paused', 'terminated', 'nonstream'],
+  ...['breaker', 'half', 'probe', 'drain500', 'paused', 'terminated', 'asleep'],
 ];
 const policy = (model: string, more: Readonly<Record<string, unknown>>) => ({
   name: model,
@@ -48,14 +36,18 @@ let fleet: Fleet;
 before(async () => {
   const models: Record<string, EngineOptions[]> = Object.fromEntries(PAIRS.map((name) => [name, [{}, {}]]));
   models['single'] = [{}];
+  // One more than a request may kill.
+  for (const name of ['cutall', 'poison']) models[name] = [{}, {}, {}];
   models['busy'] = [{ maxQueued: 0 }, {}];
   fleet = await Fleet.start(models, {
+    listeners: { public: { bind: '127.0.0.1:0', serve: ['openai', 'health', 'metrics', 'sleep'] } },
     defaults: { health: { interval: '0s' }, stats: undefined },
     routes: [
       policy('stall', { timeouts: { idle: '300ms' } }),
       policy('firstbyte', { timeouts: { firstByte: '200ms' }, retry: { attempts: 1 } }),
       policy('total', { timeouts: { total: '300ms' } }),
       policy('half', { circuitBreaker: { failures: 2, openFor: '300ms' } }),
+      policy('probe', { circuitBreaker: { failures: 2, openFor: '300ms' } }),
       policy('drain500', { circuitBreaker: { openFor: '30s' } }),
       policy('refused-fallback', { backends: { where: { none: 'such' } }, fallback: ['rest'] }),
       { name: 'rest', match: {} },
@@ -105,12 +97,13 @@ for (const how of ['rst', 'fin'] as const) {
 }
 
 test('fault 22: a request that two backends died of is 502 poison_request, and no third gets it', async () => {
-  for (const engine of pair('cutboth')) engine.faults.set({ kind: 'cut', at: 'request', how: 'rst' });
-  const answer = await fleet.chat('cutboth');
+  for (const engine of fleet.of('cutall')) engine.faults.set({ kind: 'cut', at: 'request', how: 'rst' });
+  const answer = await fleet.chat('cutall');
   assert.deepEqual([answer.status, errorOf(answer).code], [502, 'poison_request']);
   assert.equal(answer.headers['x-should-retry'], 'false');
-  const [a, b] = pair('cutboth');
-  assert.equal(got(a) + got(b), 2);
+  assert.deepEqual(fleet.of('cutall').map(got).sort(), [0, 1, 1]);
+  const dead = await Promise.all(fleet.of('cutall').map((engine) => failures(engine, 'disconnected')));
+  assert.deepEqual(dead.sort(), [0, 1, 1]);
 });
 
 test('fault 3: with no other backend it is 502 backend_disconnected', async () => {
@@ -130,10 +123,13 @@ test('fault 7: headers, then death before the first event: another backend’s s
   assert.ok(answer.clean);
   assert.equal(sseEvents(answer.body).at(-1)!.data, '[DONE]');
   assert.equal(done(b), 1);
+  assert.equal(await failures(a, 'truncated'), 1);
+  const line = await fleet.line('headers');
+  assert.deepEqual([line['status'], line['flag'], line['attempts']], [200, '-', 2]);
 });
 
 test('fault 8: a stall in a stream is an error event and a cut, and the backend’s work is aborted', async () => {
-  const [a] = pair('stall');
+  const [a, b] = pair('stall');
   a.faults.set({ kind: 'silence', at: 2 });
   const answer = await fleet.chat('stall', { stream: true, max_tokens: 50 });
   assert.equal(answer.clean, false);
@@ -145,6 +141,7 @@ test('fault 8: a stall in a stream is an error event and a cut, and the backend�
   assert.deepEqual([line['flag'], line['error']], ['SI', 'stream_timeout']);
   assert.equal(await fleet.count('vllm_router_stream_terminations_total', 'stream_timeout'), 1);
   assert.equal(await failures(a, 'idle_timeout'), 1);
+  assert.equal(got(b), 0);
 });
 
 test('fault 9: a reset in a stream is an error event and a cut', async () => {
@@ -156,7 +153,10 @@ test('fault 9: a reset in a stream is an error event and a cut', async () => {
   assert.equal(got(b), 0);
   assert.equal((await fleet.line('reset'))['flag'], 'UC');
   assert.equal(await failures(a, 'truncated'), 1);
-  assert.ok((await fleet.count('vllm_router_stream_terminations_total')) >= 1);
+  assert.ok((await fleet.count('vllm_router_stream_terminations_total', 'stream_interrupted')) >= 1);
+  // Each counts against the backend: with five in a row it gets no more.
+  while (got(a) < 5) await fleet.chat('reset', { stream: true, max_tokens: 50 });
+  assert.equal(await fleet.count('vllm_router_backend_state', a.url, 'state="ejected"'), 1);
 });
 
 test('fault 10: a JSON answer cut short is repeated at another backend', async () => {
@@ -168,12 +168,15 @@ test('fault 10: a JSON answer cut short is repeated at another backend', async (
 });
 
 test('fault 11: a clean end without a finish_reason is incomplete_stream', async () => {
-  const [a] = pair('eof');
+  const [a, b] = pair('eof');
   a.faults.set({ kind: 'no-done', at: 2 });
   const answer = await fleet.chat('eof', { stream: true, max_tokens: 50 });
   assert.equal(answer.clean, false);
   assert.equal(JSON.parse(sseEvents(answer.body).at(-1)!.data).error.code, 'incomplete_stream');
+  assert.ok(!answer.body.includes('[DONE]'));
   assert.equal(await failures(a, 'incomplete_stream'), 1);
+  assert.equal(await fleet.count('vllm_router_stream_terminations_total', 'incomplete_stream'), 1);
+  assert.equal(got(b), 0);
 });
 
 test('fault 12: finish_reason abort goes through unchanged and is no success', async () => {
@@ -182,6 +185,7 @@ test('fault 12: finish_reason abort goes through unchanged and is no success', a
   const answer = await fleet.chat('abort', { stream: true, max_tokens: 50 });
   assert.ok(answer.clean);
   assert.ok(answer.body.includes('"finish_reason":"abort"'));
+  assert.equal(sseEvents(answer.body).at(-1)!.data, '[DONE]');
   const samples = await fleet.metrics('vllm:request_latency_seconds_count', a.url);
   assert.deepEqual(
     [...samples.keys()].map((key) => /status="(\w+)"/.exec(key)?.[1]),
@@ -247,6 +251,10 @@ test('fault 16: a 429 goes to one other backend, and its backend is left alone a
   }
   const answer = await fleet.chat('both429');
   assert.deepEqual([answer.status, answer.headers['retry-after']], [429, '5']);
+  assert.equal(answer.body.toString(), '{"error":{"message":"no"}}');
+  const [c, d] = pair('both429');
+  assert.equal(got(c) + got(d), 2);
+  for (const { url } of [a, b, c, d]) assert.equal(await fleet.count('vllm_router_backend_state', url, 'ready'), 1);
 });
 
 test('fault 17: any other 4xx is the answer, verbatim, and says nothing of health', async () => {
@@ -277,12 +285,16 @@ for (const how of [
     assert.deepEqual([answer.status, errorOf(answer).code], [502, 'bad_upstream_response']);
     assert.equal(answer.headers['x-should-retry'], 'false');
     assert.equal(got(a) + got(b), received + 1);
+    const line = await fleet.router.logged(({ request }) => request === answer.headers['x-request-id']);
+    assert.deepEqual([line['flag'], line['attempts']], ['UPE', 1]);
   });
 }
 
 test('fault 20: an unsolicited 101 is 502; other 1xx are dropped', async () => {
   for (const engine of pair('upgrade')) engine.faults.set({ kind: 'malformed', how: 'switching-protocols' });
-  assert.equal((await fleet.chat('upgrade')).status, 502);
+  const upgraded = await fleet.chat('upgrade');
+  assert.deepEqual([upgraded.status, errorOf(upgraded).code], [502, 'bad_upstream_response']);
+  assert.equal((await fleet.line('upgrade'))['flag'], 'UPE');
   for (const engine of pair('hints')) engine.faults.set({ kind: 'malformed', how: 'early-hints' });
   const answer = await fleet.chat('hints');
   assert.equal(answer.status, 200);
@@ -306,15 +318,16 @@ test('fault 6: no first event in time goes to another backend; the deadline of a
   const late = await fleet.chat('total');
   assert.deepEqual([late.status, errorOf(late).code], [504, 'upstream_timeout']);
   assert.equal(late.headers['x-should-retry'], 'false');
-  assert.equal((await fleet.line('total'))['flag'], 'UT');
+  const line = await fleet.line('total');
+  assert.deepEqual([line['flag'], line['attempts']], ['UT', 1]);
+  await eventually(() => pair('total').every(({ open }) => open === 0));
 });
 
 test('fault 22: a request that kills engine cores kills two of them and is answered', async () => {
-  const [a, b] = pair('poison');
-  for (const engine of [a, b]) engine.faults.set({ kind: 'poison', match: 'POISON' });
+  for (const engine of fleet.of('poison')) engine.faults.set({ kind: 'poison', match: 'POISON' });
   const answer = await fleet.chat('poison', { messages: [{ role: 'user', content: 'POISON' }] });
   assert.ok(answer.status >= 500);
-  assert.equal(got(a) + got(b), 2);
+  assert.deepEqual(fleet.of('poison').map(got).sort(), [0, 1, 1]);
 });
 
 test('faults 14, 23: failures in a row eject a backend; when all are out they are used all the same', async () => {
@@ -344,6 +357,24 @@ test('fault 24: after its time out a backend gets one probe, and comes back slow
   for (let count = 0; count < 40; count++) await fleet.chat('half');
   const share = (got(a) - before.a) / 40;
   assert.ok(share < 0.4, `${share} of the requests went to the backend that had just come back`);
+});
+
+test('fault 24: a backend that may be well again is tried with one request, whatever the rush', async () => {
+  const [a] = pair('probe');
+  a.faults.set({ kind: 'status', status: 500, count: 2 }, { kind: 'slow', at: 'request', ms: 1_000, count: 1 });
+  for (let count = 0; count < 4; count++) await fleet.chat('probe');
+  assert.equal(got(a), 2);
+  const rush: Promise<RawResponse>[] = [];
+  await eventually(() => {
+    rush.push(fleet.chat('probe'));
+    return got(a) > 2;
+  });
+  // The probe waits for its answer all the while.
+  for (const answer of await Promise.all(Array.from({ length: 20 }, () => fleet.chat('probe')))) {
+    assert.equal(answer.status, 200);
+  }
+  assert.deepEqual([got(a), a.open], [3, 1]);
+  for (const answer of await Promise.all(rush)) assert.equal(answer.status, 200);
 });
 
 test('fault 25: a full engine is no fault: the next one gets the request at once', async () => {
@@ -394,11 +425,27 @@ test('fault 6: a paused engine sends headers and nothing more: its streams begin
   assert.equal(done(b), 10);
 });
 
-test('fault 23: nothing that could serve is 503 at once', async () => {
-  const started = performance.now();
-  const answer = await fleet.chat('nobody');
-  assert.equal(answer.status, 404);
-  assert.ok(performance.now() - started < 1_000);
+test('fault 23: with no backend that could serve it is 503 at once, and none is asked', async () => {
+  const engines = JSON.parse((await fleet.request({ path: '/engines' })).body.toString()) as {
+    engine_id: string;
+    serving_models: string[];
+  }[];
+  const ids = engines.filter(({ serving_models }) => serving_models.includes('asleep'));
+  assert.equal(ids.length, 2);
+  for (const { engine_id } of ids) {
+    assert.equal((await fleet.request({ method: 'POST', path: `/sleep?id=${engine_id}&level=1` })).status, 200);
+  }
+  for (let count = 1; count <= 20; count++) {
+    const answer = await fleet.chat('asleep');
+    assert.deepEqual([answer.status, errorOf(answer).code], [503, 'model_unavailable']);
+    assert.ok(Number(answer.headers['retry-after']) <= 5);
+  }
+  await fleet.line('asleep', 20);
+  const lines = fleet.router.logs.filter(({ msg, model }) => msg === 'request' && model === 'asleep');
+  assert.ok(lines.every(({ flag, attempts }) => flag === 'UH' && attempts === 0));
+  const fastest = Math.min(...lines.map(({ ms }) => Number(ms)));
+  assert.ok(fastest < 5, `${fastest} ms`);
+  assert.deepEqual(pair('asleep').map(got), [0, 0]);
 });
 
 test('in flight returns to zero after all of that', async () => {

@@ -145,7 +145,7 @@ test('a fallback route serves when no backend of the first can, and not on 4xx',
   assert.equal(await fleet.count('vllm_router_inflight_requests'), 0);
 });
 
-test('active health checks take a backend out after as many failures as configured, and bring it back', async () => {
+test('fault 23: health checks take a backend out after as many failures as configured, and bring it back', async () => {
   const [a, b] = fleet.of('sick') as readonly [Engine, Engine];
   a.faults.set({ kind: 'status', status: 503, path: '/health' });
   await eventually(async () => (await fleet.count('vllm_router_backend_state', a.url, 'state="unhealthy"')) === 1);
