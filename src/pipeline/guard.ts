@@ -16,8 +16,10 @@ export function guard(deps: PipelineDeps): Middleware<State> {
     ctx.state.id = id;
     // A connection that will be closed says so, while the client can still choose another.
     if (deps.closing()) res.setHeader('connection', 'close');
+    let isHttp = false;
     try {
       checkProtocol(req);
+      isHttp = true;
       await next();
     } catch (thrown) {
       const error = asRouterError(thrown);
@@ -26,6 +28,7 @@ export function guard(deps: PipelineDeps): Middleware<State> {
       if (!res.writableEnded && !res.destroyed) sendError(res, error, id);
       ctx.state.error = error.code;
       deps.telemetry.rejected(error.code);
+      if (!isHttp) deps.log.refused(error);
     }
   };
 }
