@@ -25,8 +25,10 @@ export function guard(deps: PipelineDeps): Middleware<State> {
       const error = asRouterError(thrown);
       if (error.code === 'internal_error') deps.log.error({ err: thrown, request: id }, 'request failed in the router');
       if (hasUnreadBody(req)) leaveUnread(req, res);
-      if (!res.writableEnded && !res.destroyed) sendError(res, error, id);
       ctx.state.error = error.code;
+      // Of a request whose body was no HTTP the client has been told already, and of one that it left it never will be.
+      if (res.writableEnded || res.destroyed) return;
+      sendError(res, error, id);
       deps.telemetry.rejected(error.code);
       if (!isHttp) deps.log.refused(error);
     }

@@ -78,8 +78,8 @@ async function kubelet(dir: string, version: number, text: string, removeOld = t
 }
 
 for (const [name, removeOld] of [
-  ['kubelet swaps ..data four times', true],
-  ['..data is swapped and the old target kept', false],
+  ['fault 56: kubelet swaps ..data four times', true],
+  ['fault 56: ..data is swapped and the old target kept', false],
 ] as const) {
   test(name, async (t) => {
     const dir = folder(t);
@@ -92,7 +92,7 @@ for (const [name, removeOld] of [
   });
 }
 
-test('a mounted ConfigMap given as a directory', async (t) => {
+test('fault 56: a mounted ConfigMap given as a directory', async (t) => {
   const dir = folder(t);
   await kubelet(dir, 0, 'v0');
   const { next } = await watching(t, dir);
@@ -116,7 +116,7 @@ test('ln -sfn of the file itself', async (t) => {
   }
 });
 
-test('git-sync swaps the parent link: the poll sees it', async (t) => {
+test('fault 56: git-sync swaps the parent link: the poll sees it', async (t) => {
   const dir = folder(t);
   for (const rev of ['a', 'b', 'c']) {
     await fs.mkdir(join(dir, `rev-${rev}`));
@@ -150,7 +150,7 @@ test('rename-over, in-place write, delete then create', async (t) => {
   assert.equal(warnings.length, 1, 'said once');
 });
 
-test('a file that is being written is taken only when two reads are alike', async (t) => {
+test('fault 54: a file that is being written is taken only when two reads are alike', async (t) => {
   const file = join(folder(t), 'router.yaml');
   await fs.writeFile(file, 'whole');
   let writes = 0;
