@@ -41,6 +41,13 @@ test('fault 55: nesting and alias bombs end in a diagnostic', () => {
   assert.equal(codes(lines.join('\n'))[0]?.[0], 'too-complex');
 });
 
+test('fault 55: a megabyte of brackets is given up early (it took 950 MB)', () => {
+  const before = process.memoryUsage.rss();
+  assert.equal(codes('['.repeat(1_000_000))[0]?.[0], 'too-complex');
+  const grown = process.memoryUsage.rss() - before;
+  assert.ok(grown < 128 * 1024 * 1024, `${grown} bytes`);
+});
+
 test('one mistake is one finding: what the parser stumbles over afterwards is not told', () => {
   assert.deepEqual(codes('a: "x" y\nb: 1\nc: [1, 2\nd: 3\n').length <= 2, true);
   assert.deepEqual(codes('a: {b: ${C}}\nb: 1\n'), [['yaml-syntax', 1, 9]]);
