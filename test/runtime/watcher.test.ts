@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { readConfig } from '../../src/runtime/config-files.ts';
 import { type Change, createWatcher, type WatcherOptions } from '../../src/runtime/watcher.ts';
+import { kubelet } from '../fakes/kubelet.ts';
 
 function folder(t: TestContext): string {
   const path = realpathSync(mkdtempSync(join(tmpdir(), 'watcher-')));
@@ -63,18 +64,6 @@ async function watching(t: TestContext, path: string, options: Partial<WatcherOp
       return handled[taken++]!;
     },
   };
-}
-
-/** What kubelet does to a mounted ConfigMap: new directory, `..data` renamed over, old directory removed. */
-async function kubelet(dir: string, version: number, text: string, removeOld = true): Promise<void> {
-  const old = await fs.readlink(join(dir, '..data')).catch(() => undefined);
-  const next = `..2026_01_01_00_00_0${version}.${version}`;
-  await fs.mkdir(join(dir, next));
-  await fs.writeFile(join(dir, next, 'router.yaml'), text);
-  await fs.symlink(next, join(dir, '..data_tmp'));
-  await fs.rename(join(dir, '..data_tmp'), join(dir, '..data'));
-  if (!old) await fs.symlink('..data/router.yaml', join(dir, 'router.yaml'));
-  else if (removeOld) await fs.rm(join(dir, old), { recursive: true });
 }
 
 for (const [name, removeOld] of [
