@@ -41,8 +41,6 @@ export interface RouterOptions {
   readonly config: Config;
   readonly resolveSecret: (secret: Secret) => string | undefined;
   readonly authenticate: PipelineDeps['authenticate'];
-  /** The share of its memory that the process uses, 0..1; measured unless given. */
-  readonly memoryUsed?: () => number;
   readonly control: ConfigControl;
 }
 
@@ -145,10 +143,7 @@ export class Router {
       },
     );
     this.#watchdog = startWatchdog(this.running, now);
-    this.#memory = new MemoryPressure(
-      (level) => log.warn({ pressure: level }, 'memory pressure has changed'),
-      options.memoryUsed,
-    );
+    this.#memory = new MemoryPressure((level) => log.warn({ pressure: level }, 'memory pressure has changed'));
     this.#watch = new BackendWatch({
       registry: this.registry,
       admission: this.#admission,
