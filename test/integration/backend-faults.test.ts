@@ -85,14 +85,27 @@ for (const how of ['rst', 'fin'] as const) {
   test(`fault 3: ${how} before the headers goes to another backend, once`, async () => {
     const [a, b] = pair('disconnect');
     a.faults.set({ kind: 'cut', at: 'request', how, count: 1 });
-    b.faults.set({ kind: 'cut', at: 'request', how, count: 1 });
-    // One of the two gets the request; both cutting it would be two deaths.
-    b.faults.clear();
-    const before = done(b) + done(a);
-    assert.equal((await fleet.chat('disconnect')).status, 200);
-    assert.equal((await fleet.chat('disconnect')).status, 200);
-    assert.equal(done(a) + done(b), before + 2);
-    a.faults.clear();
+    const before = { done: done(a) + done(b), failed: await failures(a, 'disconnected') };
+    const repeated = await fleet.count('vllm_router_retries_total', 'reason="disconnected"', 'result="sent"');
+    // Whichever of the two comes to the first backend is cut there.
+    const answers = [await fleet.chat('disconnect'), await fleet.chat('disconnect')];
+    assert.deepEqual(
+      answers.map(({ status }) => status),
+      [200, 200],
+    );
+    assert.equal(done(a) + done(b), before.done + 2);
+    assert.equal(await failures(a, 'disconnected'), before.failed + 1);
+    assert.equal(
+      await fleet.count('vllm_router_retries_total', 'reason="disconnected"', 'result="sent"'),
+      repeated + 1,
+    );
+    const attempts = await Promise.all(
+      answers.map(async ({ headers }) => {
+        const line = await fleet.router.logged(({ request }) => request === headers['x-request-id']);
+        return Number(line['attempts']);
+      }),
+    );
+    assert.deepEqual(attempts.sort(), [1, 2]);
   });
 }
 
@@ -361,7 +374,7 @@ test('fault 24: after its time out a backend gets one probe, and comes back slow
 
 test('fault 24: a backend that may be well again is tried with one request, whatever the rush', async () => {
   const [a] = pair('probe');
-  a.faults.set({ kind: 'status', status: 500, count: 2 }, { kind: 'slow', at: 'request', ms: 1_000, count: 1 });
+  a.faults.set({ kind: 'status', status: 500, count: 2 }, { kind: 'slow', at: 'request', ms: 3_000, count: 1 });
   for (let count = 0; count < 4; count++) await fleet.chat('probe');
   assert.equal(got(a), 2);
   const rush: Promise<RawResponse>[] = [];

@@ -207,6 +207,14 @@ test('fault 36: an answer before the body is read ends the connection', async ()
   const keyed = fleet.router.urlOf('keyed');
   const answer = await refused(post(JSON_TYPE, 'x'.repeat(900_000)), 401, 'unauthorized', keyed);
   assert.ok(answer.closed);
+  // A body that reads like requests is still one.
+  const inner = 'GET /health HTTP/1.1\r\nhost: x\r\n\r\n'.repeat(3);
+  const client = await RawClient.open(keyed);
+  client.send(post(JSON_TYPE, inner));
+  assert.equal((await client.response()).status, 401);
+  await client.closed();
+  assert.equal(client.received.length, 0);
+  client.destroy();
 });
 
 test('fault 37: pipelined requests are answered in order', async () => {

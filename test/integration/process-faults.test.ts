@@ -206,7 +206,7 @@ test('fault 64: a fault that nobody caught ends the process with code 1, its str
 });
 
 test('fault 64: while it drains it serves as before, and asks each connection to end', async (t) => {
-  const fleet = await start(t, { m: [{}] }, { shutdown: { delay: '2s', drain: '20s' } }, {});
+  const fleet = await start(t, { m: [{}], failing: [{}, {}] }, { shutdown: { delay: '60s', drain: '60s' } }, {});
   const before = await fleet.chat('m');
   assert.equal(before.headers['connection'], 'keep-alive');
   const stream = fleet.chat('m', { stream: true, max_tokens: 400 });
@@ -218,9 +218,14 @@ test('fault 64: while it drains it serves as before, and asks each connection to
     const answer = await fleet.chat('m', more);
     assert.deepEqual([answer.status, answer.clean, answer.headers['connection']], [200, true, 'close']);
   }
+  // Failover works as ever.
+  await fleet.of('failing')[0]!.kill();
+  for (let count = 0; count < 4; count++) assert.equal((await fleet.chat('failing')).status, 200);
   const ready = await fleet.request({ path: '/ready' });
   assert.deepEqual([ready.status, errorOf(ready).code], [503, 'not_ready']);
   assert.equal((await fleet.request({ path: '/health' })).status, 200);
   assert.ok((await stream).clean);
+  // Nothing runs that a second signal could cut.
+  fleet.router.signal('SIGTERM');
   assert.deepEqual(await exited, [0, null]);
 });
