@@ -50,7 +50,9 @@ export function createLogger(options: LogOptions): Logger {
   const sink = new LogSink(options.destination ?? 1);
   const write = (line: string) => {
     sink.write(format === 'json' ? escapeJson(line) : toText(line));
-    sink.flush();
+    // Behind a fatal line the process may be gone before another thread has written it.
+    if (line.startsWith('{"level":"fatal"')) sink.flushSync();
+    else sink.flush();
   };
   const base = pino(
     {

@@ -28,6 +28,8 @@ export async function runServe({ config: configPath, overlay, notices }: Invocat
   }
   const log = createLogger(config.logging);
   for (const notice of notices) log.warn(notice);
+  // Node ends the process then, as it should: nobody knows what state it is in.
+  process.on('uncaughtExceptionMonitor', (error) => log.fatal({ err: error }, 'ended by a fault of its own'));
   const secrets = new Secrets(process.env);
   const followed = Promise.withResolvers<Watcher>();
   const router = new Router({

@@ -16,16 +16,21 @@ export function guard(deps: PipelineDeps): Middleware<State> {
     ctx.state.id = id;
     // A connection that will be closed says so, while the client can still choose another.
     if (deps.closing()) res.setHeader('connection', 'close');
+    let isHttp = false;
     try {
       checkProtocol(req);
+      isHttp = true;
       await next();
     } catch (thrown) {
       const error = asRouterError(thrown);
       if (error.code === 'internal_error') deps.log.error({ err: thrown, request: id }, 'request failed in the router');
       if (hasUnreadBody(req)) leaveUnread(req, res);
-      if (!res.writableEnded && !res.destroyed) sendError(res, error, id);
       ctx.state.error = error.code;
+      // Of a request whose body was no HTTP the client has been told already, and of one that it left it never will be.
+      if (res.writableEnded || res.destroyed) return;
+      sendError(res, error, id);
       deps.telemetry.rejected(error.code);
+      if (!isHttp) deps.log.refused(error);
     }
   };
 }

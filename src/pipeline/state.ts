@@ -1,4 +1,5 @@
 import type { ListenerConfig } from '../config/config.ts';
+import type { RouterError } from '../errors.ts';
 import type { Forwarding } from './forward.ts';
 import type { NameMatcher } from './glob.ts';
 import type { RoutedRequest } from './routed-request.ts';
@@ -16,6 +17,8 @@ export interface State {
 /** The process's log as the pipeline uses it. */
 export interface PipelineLog {
   error(fields: object, message: string): void;
+  /** A request that was refused for how it is written in HTTP, before anything else was looked at. */
+  refused(error: RouterError): void;
   /** One line per forwarded request. */
   access(routed: RoutedRequest, status: number, elapsed: number): void;
 }

@@ -1,3 +1,4 @@
+import type { RouterError } from '../errors.ts';
 import { quote } from '../log-line.ts';
 import type { RoutedRequest } from '../pipeline/routed-request.ts';
 
@@ -23,6 +24,11 @@ export function accessJson(routed: RoutedRequest, status: number, elapsed: numbe
     if (usage.cachedTokens !== undefined) line += `,"cachedTokens":${usage.cachedTokens}`;
   }
   return line;
+}
+
+/** The same of what never was a request, as HTTP goes, or had no room to become one. */
+export function refusedFields(listener: string, { status, code }: RouterError): Record<string, string | number> {
+  return { listener, status, flag: code === 'overloaded' ? 'OM' : 'DPE', error: code };
 }
 
 function tenths(ms: number): number {

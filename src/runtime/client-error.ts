@@ -8,11 +8,14 @@ const CODES: Readonly<Record<string, ErrorCode>> = {
   ERR_HTTP_REQUEST_TIMEOUT: 'request_timeout',
 };
 
+/** Hears of each request that was answered before it was one; `status` and `code` are the client's. */
+export type OnRefused = (error: RouterError) => void;
+
 /**
  * What Node's parser refuses (both framings, a bare line feed, an overlong head, a slow sender) is answered in our error shape; Node
  * itself would send a status line without a body. The connection always ends: where the next request begins is unknown.
  */
-export function onClientError(error: NodeJS.ErrnoException, socket: Socket): void {
+export function onClientError(error: NodeJS.ErrnoException, socket: Socket, refused: OnRefused): void {
   const begun = begunResponse(socket);
   if (begun?.writableEnded) {
     // It has yet to leave; the bytes behind its request get none of their own.
@@ -29,6 +32,7 @@ export function onClientError(error: NodeJS.ErrnoException, socket: Socket): voi
   linger(socket);
   socket.end(rawAnswer(answer));
   socket.destroySoon();
+  refused(answer);
 }
 
 /** The response that this connection is in the middle of: an answer written now would become a part of it. */

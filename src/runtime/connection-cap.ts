@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { RouterError } from '../errors.ts';
-import { rawAnswer } from './client-error.ts';
+import { type OnRefused, rawAnswer } from './client-error.ts';
 
 /** Descriptors for everything that is no client: files, timers, listeners, checks of backends. */
 const RESERVE = 64;
@@ -21,11 +21,13 @@ export class ConnectionCap {
   }
 
   /** To be called for every accepted connection; one too many is answered 503 and closed. */
-  accept(socket: Socket): void {
+  accept(socket: Socket, refused: OnRefused): void {
     this.#open++;
     socket.once('close', () => this.#open--);
     if (this.#open <= this.limit) return;
-    socket.end(rawAnswer(new RouterError('overloaded')));
+    const error = new RouterError('overloaded');
+    socket.end(rawAnswer(error));
+    refused(error);
     // What it sends meanwhile is nobody's.
     socket.pause();
     socket.destroySoon();

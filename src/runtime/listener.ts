@@ -1,14 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { createSecureContext } from 'node:tls';
 import { bindsConflict } from '../config/bind.ts';
 import type { ListenerConfig } from '../config/config.ts';
 import { RouterError } from '../errors.ts';
 import { MAX_HEAD } from '../proxy/client/plain-connection.ts';
 import { KEEP_ALIVE } from '../proxy/client/plain-response.ts';
-import { onClientError, rawAnswer } from './client-error.ts';
+import { type OnRefused, onClientError, rawAnswer } from './client-error.ts';
 import type { ConnectionCap } from './connection-cap.ts';
 import { PlainFront, type PlainHandler, type TimeLimits } from './plain-front.ts';
 
@@ -40,36 +40,37 @@ export class Listener {
   /** With TLS all requests are the server's. */
   readonly #front: PlainFront | undefined;
 
-  /** `forwards`: the paths whose requests need no `node:http`. `times` replaces the time limits, for tests. */
+  /** `forwards`: the paths whose requests need no `node:http`. `times` replaces the time limits, for tests. `refused` hears of what was no request. */
   constructor(
     config: ListenerConfig,
     handle: RequestListener,
     forwards: (path: string) => boolean,
     cap: ConnectionCap,
     times: Partial<TimeLimits> = {},
+    refused: OnRefused = () => {},
   ) {
     this.name = config.name;
     this.#config = config;
     const options = { ...SERVER_OPTIONS, ...times };
     if (config.tls) {
       this.#server = createTlsServer({ ...TLS_OPTIONS, ...options, ...readTls(config) }, handle);
-      this.#server.on('connection', (socket) => cap.accept(socket));
+      this.#server.on('connection', (socket) => cap.accept(socket, refused));
     } else {
       const server = createServer(options, handle);
       this.#server = server;
       // Koa and the pipeline use what plain requests and responses have in common with Node's.
       const plain = handle as unknown as PlainHandler['handle'];
-      this.#front = new PlainFront(server, { serves: forwards, handle: plain }, cap, options);
+      this.#front = new PlainFront(server, { serves: forwards, handle: plain }, cap, options, refused);
     }
-    this.#server.on('clientError', onClientError);
+    this.#server.on('clientError', (error, socket) => onClientError(error, socket as Socket, refused));
     // The pipeline asks for the body once it knows that it wants it, and refuses other expectations.
     this.#server.on('checkContinue', handle);
     this.#server.on('checkExpectation', handle);
     this.#server.on('connect', (_request, socket) => {
       const allow = 'GET, HEAD, POST';
-      socket.end(
-        rawAnswer(new RouterError('method_not_allowed', { method: 'CONNECT', allow }, { headers: { allow } })),
-      );
+      const error = new RouterError('method_not_allowed', { method: 'CONNECT', allow }, { headers: { allow } });
+      socket.end(rawAnswer(error));
+      refused(error);
     });
   }
 

@@ -2,6 +2,7 @@ import type { RequestListener } from 'node:http';
 import { setTimeout } from 'node:timers/promises';
 import type { Config, ListenerConfig } from '../config/config.ts';
 import { ENDPOINTS } from '../pipeline/endpoints.ts';
+import type { OnRefused } from './client-error.ts';
 import { ConnectionCap } from './connection-cap.ts';
 import { Listener } from './listener.ts';
 
@@ -15,6 +16,7 @@ export class ListenerSet {
   readonly #handler: (config: ListenerConfig) => RequestListener;
   readonly #onOpen: (listener: Listener) => void;
   readonly #onTrouble: (message: string) => void;
+  readonly #onRefused: (listener: string) => OnRefused;
   #open = new Map<string, Listener>();
   readonly #closing = new Set<Listener>();
   readonly #cap = new ConnectionCap();
@@ -23,10 +25,12 @@ export class ListenerSet {
     handler: (config: ListenerConfig) => RequestListener,
     onOpen: (listener: Listener) => void,
     onTrouble: (message: string) => void,
+    onRefused: (listener: string) => OnRefused,
   ) {
     this.#handler = handler;
     this.#onOpen = onOpen;
     this.#onTrouble = onTrouble;
+    this.#onRefused = onRefused;
   }
 
   /**
@@ -54,7 +58,8 @@ export class ListenerSet {
           next.set(listener.name, current);
           continue;
         }
-        const fresh = new Listener(listener, this.#handler(listener), forwards, this.#cap);
+        const refused = this.#onRefused(listener.name);
+        const fresh = new Listener(listener, this.#handler(listener), forwards, this.#cap, {}, refused);
         next.set(listener.name, fresh);
         if (going.some((old) => old.blocks(listener))) late.push([listener, fresh]);
         else {

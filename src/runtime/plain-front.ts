@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import { Roster } from '../backends/roster.ts';
 import { RouterError } from '../errors.ts';
 import { type ConnectionHost, PlainConnection } from '../proxy/client/plain-connection.ts';
-import { rawAnswer } from './client-error.ts';
+import { type OnRefused, rawAnswer } from './client-error.ts';
 import type { ConnectionCap } from './connection-cap.ts';
 
 /** ms; as `node:http`'s options of the same names. */
@@ -27,18 +27,20 @@ export class PlainFront implements ConnectionHost {
   readonly #connections = new Roster<PlainConnection>();
   readonly #cap: ConnectionCap;
   readonly #times: TimeLimits;
+  readonly #refused: OnRefused;
   readonly #server: Server;
   readonly #serverListeners: ((socket: Socket) => void)[];
   #sweeping: NodeJS.Timeout | undefined;
   #empty: (() => void) | undefined;
   closing = false;
 
-  constructor(server: Server, handler: PlainHandler, cap: ConnectionCap, times: TimeLimits) {
+  constructor(server: Server, handler: PlainHandler, cap: ConnectionCap, times: TimeLimits, refused: OnRefused) {
     this.#server = server;
     this.serves = handler.serves;
     this.handle = handler.handle;
     this.#cap = cap;
     this.#times = times;
+    this.#refused = refused;
     this.#serverListeners = server.listeners('connection') as ((socket: Socket) => void)[];
     server.removeAllListeners('connection');
     server.on('connection', (socket) => this.#accept(socket));
@@ -68,7 +70,7 @@ export class PlainFront implements ConnectionHost {
 
   #accept(accepted: Socket): void {
     const connection = PlainConnection.open(accepted, this);
-    this.#cap.accept(connection?.socket ?? accepted);
+    this.#cap.accept(connection?.socket ?? accepted, this.#refused);
     if (connection === undefined) {
       this.handOver(accepted);
       return;
@@ -96,8 +98,10 @@ export class PlainFront implements ConnectionHost {
       connection.watchReader(requestTimeout);
       if (connection.phase !== 'idle') continue;
       if (connection.fresh && age > headersTimeout) {
-        connection.socket.end(rawAnswer(new RouterError('request_timeout')));
+        const error = new RouterError('request_timeout');
+        connection.socket.end(rawAnswer(error));
         connection.socket.destroySoon();
+        this.#refused(error);
       } else if (!connection.fresh && age > keepAliveTimeout) connection.socket.destroy();
     }
   }

@@ -8,6 +8,7 @@ import type { Log } from '../log.ts';
 import { rest } from './beside-requests.ts';
 import { changedSections, documentChanges } from './changes.ts';
 import type { ConfigLoader, LoadedConfig } from './config-loader.ts';
+import { warnOfDropped } from './dropped-backends.ts';
 import type { Router } from './router.ts';
 
 export interface ReloaderDeps {
@@ -71,6 +72,7 @@ export class Reloader {
     this.#loaded = undefined;
     if (before !== undefined) await rest();
     for (const diagnostic of diagnostics) logDiagnostic(log, diagnostic);
+    if (before !== undefined) warnOfDropped(before.config, config, log);
     const changed = before === undefined ? undefined : this.#changes(before.config, config, shown);
     this.#shown = shown;
     log.info(

@@ -8,6 +8,7 @@ import { StatusFeed } from '../admin/status-feed.ts';
 import { BackendRegistry } from '../backends/registry.ts';
 import { Roster } from '../backends/roster.ts';
 import type { Config, ListenerConfig, Secret } from '../config/config.ts';
+import type { RouterError } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import { Admission } from '../pipeline/admit.ts';
 import { createApp } from '../pipeline/app.ts';
@@ -16,7 +17,7 @@ import type { Snapshot } from '../pipeline/snapshot.ts';
 import type { PipelineDeps } from '../pipeline/state.ts';
 import { SocketPool } from '../proxy/upstream/socket-pool.ts';
 import { RouterStats } from '../stats/router-stats.ts';
-import { accessFields, accessJson } from './access-line.ts';
+import { accessFields, accessJson, refusedFields } from './access-line.ts';
 import { BackendWatch } from './backend-watch.ts';
 import { rest } from './beside-requests.ts';
 import { buildSnapshot } from './build-snapshot.ts';
@@ -40,8 +41,6 @@ export interface RouterOptions {
   readonly config: Config;
   readonly resolveSecret: (secret: Secret) => string | undefined;
   readonly authenticate: PipelineDeps['authenticate'];
-  /** The share of its memory that the process uses, 0..1; measured unless given. */
-  readonly memoryUsed?: () => number;
   readonly control: ConfigControl;
 }
 
@@ -138,12 +137,13 @@ export class Router {
       (config) => this.#handler(config),
       (listener) => log.info({ listener: listener.name, ...listener.address }, 'listening'),
       (message) => log.error(message),
+      (listener) => (error) => {
+        this.stats.clientRejected(error.code);
+        this.#logRefused(listener, error);
+      },
     );
     this.#watchdog = startWatchdog(this.running, now);
-    this.#memory = new MemoryPressure(
-      (level) => log.warn({ pressure: level }, 'memory pressure has changed'),
-      options.memoryUsed,
-    );
+    this.#memory = new MemoryPressure((level) => log.warn({ pressure: level }, 'memory pressure has changed'));
     this.#watch = new BackendWatch({
       registry: this.registry,
       admission: this.#admission,
@@ -227,6 +227,11 @@ export class Router {
     return this.#listeners.open;
   }
 
+  #logRefused(listener: string, error: RouterError): void {
+    const { log } = this.#options;
+    if (this.#snapshot?.config.logging.access) log.perRequest('request', () => refusedFields(listener, error));
+  }
+
   #handler(config: ListenerConfig) {
     const { log, authenticate, resolveSecret, version } = this.#options;
     // Open connections outlive a listener that a reload has removed.
@@ -250,6 +255,7 @@ export class Router {
       unreachable: (backend) => this.#watch.unreachable(backend),
       log: {
         error: (fields, message) => log.error(fields, message),
+        refused: (error) => this.#logRefused(config.name, error),
         access: (routed, status, elapsed) =>
           log.perRequest(
             'request',

@@ -23,11 +23,11 @@ test('keys that are numbers are names', () => {
   assert.deepEqual(toPlain(parse('{ 1: a, 1.50: b, true: c }').root!), { '1': 'a', '1.50': 'b', true: 'c' });
 });
 
-test('a file above 1 MiB is not parsed', () => {
+test('fault 55: a file above 1 MiB is not parsed', () => {
   assert.deepEqual(codes(`a: ${'x'.repeat(MAX_FILE_SIZE)}`), [['file-too-large', 1, 1]]);
 });
 
-test('nesting and alias bombs end in a diagnostic', () => {
+test('fault 55: nesting and alias bombs end in a diagnostic', () => {
   for (const part of ['[', '{a: ', '- ', '*', '"', '&a ']) assert.ok(codes(part.repeat(50_000)).length > 0, part);
   assert.ok(codes('['.repeat(5000) + ']'.repeat(5000)).length > 0);
   assert.equal(codes('['.repeat(102) + ']'.repeat(102))[0]?.[0], 'too-complex');
@@ -39,6 +39,13 @@ test('nesting and alias bombs end in a diagnostic', () => {
         .join(',')}]`,
     );
   assert.equal(codes(lines.join('\n'))[0]?.[0], 'too-complex');
+});
+
+test('fault 55: a megabyte of brackets is given up early (it took 950 MB)', () => {
+  const before = process.memoryUsage.rss();
+  assert.equal(codes('['.repeat(1_000_000))[0]?.[0], 'too-complex');
+  const grown = process.memoryUsage.rss() - before;
+  assert.ok(grown < 128 * 1024 * 1024, `${grown} bytes`);
 });
 
 test('one mistake is one finding: what the parser stumbles over afterwards is not told', () => {

@@ -17,6 +17,10 @@ export interface SpawnOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** No `--config` is added. */
   readonly bare?: boolean;
+  /** The program, with its arguments, that is to start Node. */
+  readonly under?: readonly string[];
+  /** A module that runs in the process before the router, for what cannot be done to it from outside. */
+  readonly preload?: string;
   /** ms until `ready` must have come. */
   readonly timeout?: number;
 }
@@ -154,7 +158,10 @@ export async function spawnRouter(options: SpawnOptions): Promise<SpawnedRouter>
   await writeFile(file, textOf(options.config));
   // Whatever the config says: the lines have to be read here.
   const args = ['--set', 'logging.format=json', ...(options.bare ? [] : ['--config', file])];
-  const child = spawn(process.execPath, [BIN, ...args, ...(options.flags ?? [])], {
+  const preload = options.preload && `data:text/javascript,${encodeURIComponent(options.preload)}`;
+  const node = [process.execPath, ...(preload ? ['--import', preload] : []), BIN];
+  const [program, ...rest] = [...(options.under ?? []), ...node, ...args, ...(options.flags ?? [])];
+  const child = spawn(program!, rest, {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, ...options.env },
   });

@@ -35,7 +35,7 @@ describe('SIGKILL', () => {
   before(start);
   after(stop);
 
-  test('an engine that is killed loses the streams past their first byte, and nothing else', async () => {
+  test('fault 9: an engine that is killed loses the streams past their first byte, and nothing else', async () => {
     const streams = Array.from({ length: 50 }, () => send(router.url, 'm', { stream: true, max_tokens: LOAD * 0.08 }));
     const load = arrivals(100, LOAD / 2, () => send(router.url, 'm'));
     await later(LOAD / 4);
@@ -57,7 +57,7 @@ describe('SIGSTOP', () => {
   before(start);
   after(stop);
 
-  test('an engine that accepts and never answers: hardly a request waits for 3 s, and none for ever', async () => {
+  test('fault 6: an engine that accepts and never answers: hardly a request waits for 3 s, and none for ever', async () => {
     await Promise.all([send(router.url, 'm'), send(router.url, 'm')]);
     engines[0]!.signal('SIGSTOP');
     const outcomes = await arrivals(50, LOAD, (count) => send(router.url, 'm', { stream: count % 2 === 0 }));
@@ -73,7 +73,7 @@ describe('SIGTERM', () => {
   before(start);
   after(stop);
 
-  test('a rolling restart with vLLM’s hang fails no plain request; streams end with an error event within 5 s', async () => {
+  test('fault 8: a rolling restart with vLLM’s hang fails no plain request; streams end with an error event within 5 s', async () => {
     const begun = performance.now();
     let restartedAt = 0;
     const streams = Array.from({ length: 20 }, async () => {

@@ -14,7 +14,7 @@ function hasPrlimit(): boolean {
   }
 }
 
-test('row 60: without descriptors the router lives on, and accepts again once there are some', {
+test('fault 60: without descriptors the router lives on, and accepts again once there are some', {
   skip: hasPrlimit() ? false : 'no prlimit here',
 }, async (t) => {
   const fleet = await Fleet.start({ m: [{}] });

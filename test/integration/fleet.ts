@@ -1,7 +1,14 @@
 import { type Engine, startEngine } from '../../src/simulator/engine/engine.ts';
 import type { EngineOptions } from '../../src/simulator/engine/options.ts';
 import { RawClient, type RawRequest, type RawResponse, rawRequest } from '../fakes/raw-client.ts';
-import { configFor, type LogLine, type SpawnedRouter, spawnRouter, type TestBackend } from '../fakes/spawn-router.ts';
+import {
+  configFor,
+  type LogLine,
+  type SpawnedRouter,
+  type SpawnOptions,
+  spawnRouter,
+  type TestBackend,
+} from '../fakes/spawn-router.ts';
 
 export const CHAT = '/v1/chat/completions';
 
@@ -36,7 +43,7 @@ export class Fleet {
     models: Readonly<Record<string, readonly EngineOptions[]>>,
     config: Readonly<Record<string, unknown>> = {},
     more: readonly TestBackend[] = [],
-    spawn: { env?: Record<string, string>; flags?: string[] } = {},
+    spawn: Omit<SpawnOptions, 'config'> = {},
     sources: Readonly<Record<string, unknown>> = {},
   ): Promise<Fleet> {
     const engines = new Map<string, readonly Engine[]>();

@@ -77,7 +77,7 @@ after(async () => {
 
 const chats = ({ requests }: Engine) => requests.filter(({ url }) => url === CHAT);
 
-test('row 25: at its limit a backend gets no more; a bounded queue waits, and beyond it is 503 at once', async () => {
+test('fault 25: at its limit a backend gets no more; a bounded queue waits, and beyond it is 503 at once', async () => {
   const running = Array.from({ length: 6 }, () => fleet.chat('queue', { max_tokens: 8 }));
   const [a, b] = fleet.of('queue') as readonly [Engine, Engine];
   await eventually(async () => (await fleet.count('vllm_router_queued_requests', 'model="queue"')) === 4);
@@ -98,7 +98,7 @@ test('row 25: at its limit a backend gets no more; a bounded queue waits, and be
   assert.equal(await fleet.count('vllm_router_queued_requests', 'model="queue"'), 0);
 });
 
-test('row 25: who waits too long is told 429; who leaves the queue leaves no trace', async () => {
+test('fault 25: who waits too long is told 429; who leaves the queue leaves no trace', async () => {
   const first = fleet.chat('small', { max_tokens: 30 });
   await eventually(() => fleet.of('small')[0]!.open === 1);
   const leaving = await fleet.open('small');
@@ -111,7 +111,7 @@ test('row 25: who waits too long is told 429; who leaves the queue leaves no tra
   assert.equal(chats(fleet.of('small')[0]!).length, 1);
 });
 
-test('row 25: holders of keys take turns, so that nobody’s flood delays the others', async () => {
+test('fault 25: holders of keys take turns, so that nobody’s flood delays the others', async () => {
   const ask = (key: string) =>
     rawRequest(fleet.router.urlOf('keyed'), {
       method: 'POST',
@@ -145,7 +145,7 @@ test('a fallback route serves when no backend of the first can, and not on 4xx',
   assert.equal(await fleet.count('vllm_router_inflight_requests'), 0);
 });
 
-test('active health checks take a backend out after as many failures as configured, and bring it back', async () => {
+test('fault 23: health checks take a backend out after as many failures as configured, and bring it back', async () => {
   const [a, b] = fleet.of('sick') as readonly [Engine, Engine];
   a.faults.set({ kind: 'status', status: 503, path: '/health' });
   await eventually(async () => (await fleet.count('vllm_router_backend_state', a.url, 'state="unhealthy"')) === 1);
@@ -162,7 +162,7 @@ test('active health checks take a backend out after as many failures as configur
   for (const engine of [a, b]) engine.faults.clear();
 });
 
-test('row 18: a backend that refuses the router’s key is taken out; its client never hears of the key', async () => {
+test('fault 18: a backend that refuses the router’s key is taken out; its client never hears of the key', async () => {
   for (let count = 0; count < 4; count++) assert.equal((await fleet.chat('key')).status, 200);
   assert.equal(chats(wrongKey).length, 1);
   assert.equal(await fleet.count('vllm_router_backend_state', wrongKey.url, 'state="ejected"'), 1);

@@ -123,7 +123,7 @@ describe('reload', () => {
 });
 
 describe('SIGTERM', () => {
-  test('200 streams and steady requests: none refused, none cut inside the grace; health stays 200, ready does not', async (t) => {
+  test('fault 64: 200 streams and steady requests: none refused, none cut inside the grace; health stays 200, ready does not', async (t) => {
     const { router } = await setup(t, 2, { shutdown: { delay: '1500ms', drain: '30s' } });
     const streams = Array.from({ length: 200 }, () => send(router.url, 'm', { stream: true, max_tokens: 300 }));
     await eventually(async () =>
@@ -152,7 +152,7 @@ describe('SIGTERM', () => {
     assert.equal(code, 0);
   });
 
-  test('at the end of the grace streams are told and cut, and the engines’ work is aborted', async (t) => {
+  test('fault 64: at the end of the grace streams are told and cut, and the engines’ work is aborted', async (t) => {
     const { router, engines } = await setup(t, 1, { shutdown: { delay: '0s', drain: '300ms' } });
     const stream = send(router.url, 'm', { stream: true, max_tokens: 3_000 });
     await eventually(() => engines[0]!.running === 1);
@@ -166,7 +166,7 @@ describe('SIGTERM', () => {
     assert.ok(router.logs.some(({ msg, cut }) => msg === 'stopped' && cut === 1));
   });
 
-  test('a second signal ends it at once', async (t) => {
+  test('fault 64: a second signal ends it at once', async (t) => {
     const { router, engines } = await setup(t, 1, { shutdown: { delay: '60s', drain: '60s' } });
     const client = await RawClient.open(router.url);
     const body = JSON.stringify(chat('m', { stream: true, max_tokens: 3_000 }));

@@ -6,7 +6,7 @@ import { useCluster } from './harness.ts';
 
 const k8s = useCluster('pod-ip');
 
-test('how discovery is doing is on the metrics page: lists, events, age, errors, backends', async () => {
+test('fault 57: how discovery is doing is on the metrics page: lists, events, age, errors, backends', async () => {
   const fleet = new Fleet(k8s.cluster);
   k8s.cleanup(() => fleet.stop());
   await fleet.add('a');

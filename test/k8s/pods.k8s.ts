@@ -43,7 +43,7 @@ test('a source that finds pods is synced once they have named their models', asy
   assert.ok(follower.source.status().lastSyncAge! < 5000);
 });
 
-test('a terminating pod gets nothing more at once, and is there until it is deleted', async () => {
+test('fault 59: a terminating pod gets nothing more at once, and is there until it is deleted', async () => {
   const [a, b] = [await k8s.engine('m1'), await k8s.engine('m1')];
   await k8s.pod('a', a);
   await k8s.pod('b', b);
@@ -138,7 +138,7 @@ test('a burst of 200 pods is a handful of publications', async () => {
   assert.ok(went <= ms / 20 + 2, `${went} publications in ${ms} ms`);
 });
 
-test('a new pod on an old address is a new backend, and its models are its own', async () => {
+test('fault 58: a new pod on an old address is a new backend, and its models are its own', async () => {
   const one = await k8s.engine('m1');
   await k8s.pod('a', one);
   const follower = await k8s.follow();
@@ -158,7 +158,7 @@ test('a new pod on an old address is a new backend, and its models are its own',
   );
 });
 
-test('a pod recreated under its old name and address, as a StatefulSet does, is asked anew', async () => {
+test('fault 58: a pod recreated under its old name and address, as a StatefulSet does, is asked anew', async () => {
   const one = await k8s.engine('m1');
   await k8s.pod('a', one);
   const follower = await k8s.follow();

@@ -32,7 +32,7 @@ async function through(root: string, happens: (traffic: Traffic) => Promise<void
   assert.ok(ms < within, `found after ${ms} ms`);
 }
 
-test('an API server that hangs for a while', async () => {
+test('fault 57: an API server that hangs for a while', async () => {
   await through(
     k8s.root,
     async (traffic) => {
@@ -44,7 +44,7 @@ test('an API server that hangs for a while', async () => {
   );
 });
 
-test('a Role that is taken away and given back', async () => {
+test('fault 57: a Role that is taken away and given back', async () => {
   const root = await k8s.cluster.serviceAccount('moody', 'pod-ip');
   await through(
     root,
@@ -71,7 +71,7 @@ test('a service account folder that is gone for a while', async () => {
   );
 });
 
-test('a token that expires, and a new one in its file', async () => {
+test('fault 57: a token that expires, and a new one in its file', async () => {
   // Refused some 20 s from now.
   const root = await k8s.cluster.serviceAccount('short', 'pod-ip', '-ttl', '-50s');
   await through(
@@ -84,7 +84,7 @@ test('a token that expires, and a new one in its file', async () => {
   );
 });
 
-test('an etcd that is away while the router starts', async () => {
+test('fault 57: an etcd that is away while the router starts', async () => {
   const fleet = new Fleet(k8s.cluster);
   k8s.cleanup(() => fleet.stop());
   await fleet.add('a');

@@ -24,7 +24,7 @@ function traffic(one: Fleet, options?: { every?: number; tokens?: number }): Tra
   return load;
 }
 
-test('the API server killed and restarted under traffic costs no request', async () => {
+test('fault 57: the API server killed and restarted under traffic costs no request', async () => {
   const one = await fleet(['a', 'b']);
   const load = traffic(one);
   await load.answers(50);
@@ -40,7 +40,7 @@ test('the API server killed and restarted under traffic costs no request', async
   assert.deepEqual(load.failures, []);
 });
 
-test('etcd wiped under traffic costs no request', async () => {
+test('fault 57: etcd wiped under traffic costs no request', async () => {
   const one = await fleet(['a', 'b']);
   const load = traffic(one);
   await load.answers(50);
@@ -71,7 +71,7 @@ test('a rolling restart of every engine under traffic costs no request', async (
   assert.deepEqual(load.failures, []);
 });
 
-test('a terminating pod gets nothing new while its streams run on', async () => {
+test('fault 59: a terminating pod gets nothing new while its streams run on', async () => {
   const one = await fleet(['a', 'b']);
   // Some 2.5 s each, so that 20 have ended when the next are under way.
   const load = traffic(one, { every: 50, tokens: 1000 });
@@ -89,7 +89,7 @@ test('a terminating pod gets nothing new while its streams run on', async () => 
   assert.deepEqual(load.failures, []);
 });
 
-test('an address that another model takes over within a second never gets a request for the old one', async () => {
+test('fault 58: an address that another model takes over within a second never gets a request for the old one', async () => {
   const one = await fleet(['a', 'b']);
   const load = traffic(one);
   await load.answers(50);

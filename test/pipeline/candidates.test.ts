@@ -89,7 +89,7 @@ function route(candidates: Candidates, limit = 0): Route {
 const leg = () => new Leg(true, Buffer.alloc(0));
 const request = () => ({ model: 'm', firstCandidates: undefined, pinned: undefined }) as unknown as RoutedRequest;
 
-test('row 24: one that was out gets a growing share', () => {
+test('fault 24: one that was out gets a growing share', () => {
   const { candidates, of } = fleet(['a', 'b']);
   time = 0;
   of('a').setHealthy(false, 0);
@@ -106,7 +106,7 @@ test('row 24: one that was out gets a growing share', () => {
   assert.equal(picks(10_000, 0.99), 'a');
 });
 
-test('row 24: when all come back at once nobody is left out for it', () => {
+test('fault 24: when all come back at once nobody is left out for it', () => {
   const { candidates, of } = fleet(['a']);
   of('a').setHealthy(false, 0);
   of('a').setHealthy(true, 0);
@@ -115,7 +115,7 @@ test('row 24: when all come back at once nobody is left out for it', () => {
   assert.ok(typeof chosen === 'object' && chosen.id === 'a');
 });
 
-test('row 25: a backend at its limit is passed over; with all of them at it the answer is full', () => {
+test('fault 25: a backend at its limit is passed over; with all of them at it the answer is full', () => {
   const { candidates, of } = fleet(['a', 'b']);
   time = 20_000;
   const deps = chooser(0);

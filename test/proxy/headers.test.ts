@@ -50,7 +50,7 @@ test('end-to-end headers go on as they came, repeated ones repeated', () => {
   ]);
 });
 
-test('row 40: hop-by-hop headers and what Connection nominates stay here, and cannot remove what we add', () => {
+test('fault 40: hop-by-hop headers and what Connection nominates stay here, and cannot remove what we add', () => {
   const raw = [
     ...['Host', 'evil', 'Connection', 'keep-alive, X-Secret, x-request-id, X-Forwarded-For'],
     ...[
@@ -72,7 +72,7 @@ test('row 40: hop-by-hop headers and what Connection nominates stay here, and ca
   assert.deepEqual(lines(raw), OURS);
 });
 
-test('row 42: X-Forwarded-*, Forwarded and the request id are replaced, never passed on', () => {
+test('fault 42: X-Forwarded-*, Forwarded and the request id are replaced, never passed on', () => {
   const raw = [
     ...['X-Forwarded-For', '1.2.3.4', 'X-Forwarded-Host', 'h', 'X-Forwarded-Proto', 'http', 'X-Forwarded-Port', '1'],
     ...['Forwarded', 'for=1.2.3.4', 'X-Real-IP', '1.2.3.4', 'X-Request-Id', 'theirs', 'Accept-Encoding', 'gzip'],
@@ -81,7 +81,7 @@ test('row 42: X-Forwarded-*, Forwarded and the request id are replaced, never pa
   assert.deepEqual(lines(raw), OURS);
 });
 
-test("row 45: the client's key stays here where it was for the router, goes on where it was not", () => {
+test("fault 45: the client's key stays here where it was for the router, goes on where it was not", () => {
   const raw = ['Authorization', 'Bearer k', 'X-Api-Key', 'k', 'anthropic-version', '1'];
   assert.deepEqual(lines(raw, true), ['anthropic-version: 1', ...OURS]);
   assert.deepEqual(lines(raw, false).slice(0, 3), ['Authorization: Bearer k', 'X-Api-Key: k', 'anthropic-version: 1']);

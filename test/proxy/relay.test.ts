@@ -81,7 +81,7 @@ test('nothing reaches the client before the first whole event', async (t) => {
   assert.equal(got.body.toString(), token('a') + finish());
 });
 
-test('row 7: a stream that dies before its first event has failed, and nothing of it was sent', async (t) => {
+test('fault 7: a stream that dies before its first event has failed, and nothing of it was sent', async (t) => {
   for (const partial of ['', chunk('data: {"cho'), chunk(': ping')]) {
     const { url, results } = await relayServer(t, (socket) => socket.end(STREAM + partial));
     assert.equal((await rawRequest(url, { method: 'POST', path: CHAT })).status, 502);
@@ -119,10 +119,10 @@ test('a word "error" in the text of the model is no error', async (t) => {
 });
 
 const CUTS: readonly (readonly [name: string, bytes: string, code: string])[] = [
-  ['row 11: a clean end without a finish_reason', chunk(token('a')) + LAST, 'incomplete_stream'],
+  ['fault 11: a clean end without a finish_reason', chunk(token('a')) + LAST, 'incomplete_stream'],
   ['the same with [DONE]', chunk(token('a')) + chunk(DONE) + LAST, 'incomplete_stream'],
   ['a clean end inside an event', chunk(token('a')) + chunk('data: {"choi') + LAST, 'incomplete_stream'],
-  ['row 9: a chunk that does not end', chunk(token('a')) + chunk(token('b')).slice(0, -9), 'stream_interrupted'],
+  ['fault 9: a chunk that does not end', chunk(token('a')) + chunk(token('b')).slice(0, -9), 'stream_interrupted'],
   ['a missing last chunk', chunk(token('a')) + chunk(finish()) + chunk(DONE), 'stream_interrupted'],
   ['framing that breaks', `${chunk(token('a'))}xyz\r\n`, 'stream_interrupted'],
 ];
@@ -165,7 +165,7 @@ test('every choice that was asked for must finish', async (t) => {
   }
 });
 
-test('row 13: the error event of the engine goes through as it is, and the stream counts as failed', async (t) => {
+test('fault 13: the error event of the engine goes through as it is, and the stream counts as failed', async (t) => {
   const event = 'data: {"error": {"message": "EngineCore encountered an issue.", "code": 500}}\n\n';
   const wire = STREAM + chunk(token('a')) + chunk(event) + chunk(DONE) + LAST;
   const { url, results } = await relayServer(t, (socket) => socket.write(wire));
@@ -240,7 +240,7 @@ test('an HTTP/1.0 client gets its stream without chunks, ended by the end of the
   assert.equal(got.body.toString(), token('a') + finish());
 });
 
-test('row 37: pipelined requests are answered in order, streams too', async (t) => {
+test('fault 37: pipelined requests are answered in order, streams too', async (t) => {
   const { url } = await relayServer(t, (socket, request) => {
     if (!request.includes('/slow')) socket.write(STREAM + chunk(token('fast')) + chunk(finish()) + LAST);
     else setTimeout(() => socket.write(json('{"slow":1}')), 50);
@@ -278,7 +278,7 @@ test('204 answers have no content-length', async (t) => {
   assert.deepEqual([got.status, got.headers['content-length']], [204, undefined]);
 });
 
-test('row 49: a client that does not read holds the backend back; nothing piles up', async (t) => {
+test('fault 49: a client that does not read holds the backend back; nothing piles up', async (t) => {
   const event = chunk(`data: {"x":"${'y'.repeat(60_000)}"}\n\n`);
   let written = 0;
   const { url, relays } = await relayServer(t, (socket) => {
@@ -314,7 +314,7 @@ test('row 49: a client that does not read holds the backend back; nothing piles 
   assert.ok(bytes > 1_000 * event.length);
 });
 
-test('row 50: a client that leaves closes the backend connection at once, before and after the first byte', async (t) => {
+test('fault 50: a client that leaves closes the backend connection at once, before and after the first byte', async (t) => {
   for (const begun of [false, true]) {
     let backend: Socket | undefined;
     const { url, results } = await relayServer(t, (socket) => {

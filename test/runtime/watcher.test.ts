@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { readConfig } from '../../src/runtime/config-files.ts';
 import { type Change, createWatcher, type WatcherOptions } from '../../src/runtime/watcher.ts';
+import { kubelet } from '../fakes/kubelet.ts';
 
 function folder(t: TestContext): string {
   const path = realpathSync(mkdtempSync(join(tmpdir(), 'watcher-')));
@@ -65,21 +66,9 @@ async function watching(t: TestContext, path: string, options: Partial<WatcherOp
   };
 }
 
-/** What kubelet does to a mounted ConfigMap: new directory, `..data` renamed over, old directory removed. */
-async function kubelet(dir: string, version: number, text: string, removeOld = true): Promise<void> {
-  const old = await fs.readlink(join(dir, '..data')).catch(() => undefined);
-  const next = `..2026_01_01_00_00_0${version}.${version}`;
-  await fs.mkdir(join(dir, next));
-  await fs.writeFile(join(dir, next, 'router.yaml'), text);
-  await fs.symlink(next, join(dir, '..data_tmp'));
-  await fs.rename(join(dir, '..data_tmp'), join(dir, '..data'));
-  if (!old) await fs.symlink('..data/router.yaml', join(dir, 'router.yaml'));
-  else if (removeOld) await fs.rm(join(dir, old), { recursive: true });
-}
-
 for (const [name, removeOld] of [
-  ['kubelet swaps ..data four times', true],
-  ['..data is swapped and the old target kept', false],
+  ['fault 56: kubelet swaps ..data four times', true],
+  ['fault 56: ..data is swapped and the old target kept', false],
 ] as const) {
   test(name, async (t) => {
     const dir = folder(t);
@@ -92,7 +81,7 @@ for (const [name, removeOld] of [
   });
 }
 
-test('a mounted ConfigMap given as a directory', async (t) => {
+test('fault 56: a mounted ConfigMap given as a directory', async (t) => {
   const dir = folder(t);
   await kubelet(dir, 0, 'v0');
   const { next } = await watching(t, dir);
@@ -116,7 +105,7 @@ test('ln -sfn of the file itself', async (t) => {
   }
 });
 
-test('git-sync swaps the parent link: the poll sees it', async (t) => {
+test('fault 56: git-sync swaps the parent link: the poll sees it', async (t) => {
   const dir = folder(t);
   for (const rev of ['a', 'b', 'c']) {
     await fs.mkdir(join(dir, `rev-${rev}`));
@@ -150,7 +139,7 @@ test('rename-over, in-place write, delete then create', async (t) => {
   assert.equal(warnings.length, 1, 'said once');
 });
 
-test('a file that is being written is taken only when two reads are alike', async (t) => {
+test('fault 54: a file that is being written is taken only when two reads are alike', async (t) => {
   const file = join(folder(t), 'router.yaml');
   await fs.writeFile(file, 'whole');
   let writes = 0;

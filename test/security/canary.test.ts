@@ -109,7 +109,7 @@ function allClean(): void {
   clean(router.noise.join('\n'), 'output');
 }
 
-test('requests that go well', async () => {
+test('fault 46: no key is told by requests that go well', async () => {
   const bearer = { authorization: `Bearer ${CLIENT}` };
   for (const more of [{}, { stream: true }]) {
     assert.equal((await ask('public', chat('open', { ...bearer, 'x-router-explain': '1' }, more))).status, 200);
@@ -125,7 +125,7 @@ test('requests that go well', async () => {
   assert.ok(keys(engines[2]!).includes(BACKEND_FILE) && !keys(engines[2]!).includes(CLIENT));
 });
 
-test('requests that are refused, with keys where they belong and where they do not', async () => {
+test('fault 46: nor by requests that are refused, with keys where they belong and where they do not', async () => {
   const bearer = { authorization: `Bearer ${CLIENT}` };
   assert.equal((await ask('keyed', chat('open', bearer))).status, 401);
   assert.equal((await ask('keyed', chat('open', { authorization: `Basic ${CLIENT}` }))).status, 401);
@@ -148,7 +148,7 @@ test('requests that are refused, with keys where they belong and where they do n
   allClean();
 });
 
-test('clients that leave, and engines that die', async () => {
+test('fault 46: nor by clients that leave, and engines that die', async () => {
   const client = await RawClient.open(router.url);
   const bytes = JSON.stringify({
     model: 'env',
@@ -167,7 +167,7 @@ test('clients that leave, and engines that die', async () => {
   allClean();
 });
 
-test('what operators are shown', async () => {
+test('fault 46: nor by what operators are shown', async () => {
   const headers = { authorization: `Bearer ${ADMIN}` };
   const paths = ['/', '/admin/config', '/admin/config?format=yaml', '/admin/config/diagnostics', '/admin/backends'];
   for (const path of [...paths, '/admin/routes', '/admin/route?model=open', '/metrics', '/ready']) {
@@ -185,7 +185,7 @@ test('what operators are shown', async () => {
   allClean();
 });
 
-test('configurations that are refused, and key files that are no keys', async () => {
+test('fault 46: nor by configurations that are refused, and key files that are no keys', async () => {
   const headers = { authorization: `Bearer ${ADMIN}`, 'content-type': 'application/json' };
   const good = config();
   const bad: unknown[] = [
@@ -210,7 +210,7 @@ test('configurations that are refused, and key files that are no keys', async ()
   allClean();
 });
 
-test('the last words of a process that crashes', async () => {
+test('fault 46: nor by the last words of a process that crashes', async () => {
   const ended = new Promise((resolve) => router.child.once('exit', resolve));
   router.signal('SIGUSR2');
   assert.notEqual(await ended, 0);

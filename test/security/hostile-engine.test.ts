@@ -58,7 +58,7 @@ test('an answer without end to a health check, a probe of models or of sleep is 
   assert.ok(taken() < 64 * 1024 * 1024, String(taken()));
 });
 
-test('a compressed answer is not unpacked', async () => {
+test('fault 21: a compressed answer is not unpacked', async () => {
   const bomb = gzipSync(Buffer.alloc(64 * 1024 * 1024));
   assert.ok(bomb.length < 100_000);
   const url = await serve((_, response) => {
@@ -104,7 +104,7 @@ test('a redirect is followed by nobody, and the key that was for the engine goes
   }
 });
 
-test('an engine that repeats its key in a refusal does not tell it to clients', async () => {
+test('fault 18: an engine that repeats its key in a refusal does not tell it to clients', async () => {
   const url = await serve((request, response) => {
     const said = `you sent ${request.headers.authorization}`;
     response.writeHead(request.method === 'POST' ? 401 : 200, { 'www-authenticate': said, 'x-echo': said });

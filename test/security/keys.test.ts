@@ -7,7 +7,7 @@ import { KeySet } from '../../src/runtime/key-set.ts';
 const KEY = 'sk-0123456789abcdef';
 const keys = new KeySet(`alice: ${KEY}\nbob: ${KEY}x\n`);
 
-test('nothing but the very key is its holder’s', () => {
+test('fault 45: nothing but the very key is its holder’s', () => {
   assert.equal(keys.find(KEY)?.name, 'alice');
   assert.equal(keys.find(`${KEY}x`)?.name, 'bob');
   const near = [KEY.slice(0, -1), KEY.slice(1), `${KEY} `, ` ${KEY}`, `${KEY}\0`, KEY.toUpperCase(), `${KEY}xx`, ''];

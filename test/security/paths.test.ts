@@ -105,7 +105,7 @@ function listed(path: string): boolean {
   return ENDPOINTS.has(path.split('?', 1)[0]!);
 }
 
-test('no request reaches a path or a host that is not listed, however its target is written', async () => {
+test('faults 41, 43: no request reaches a path or a host that is not listed, however its target is written', async () => {
   await fc.assert(
     fc.asyncProperty(
       target,
@@ -131,7 +131,7 @@ test('no request reaches a path or a host that is not listed, however its target
   assert.equal(await ask('/v1/chat/completions', 'POST', 'router'), 200);
 });
 
-test('engines’ own paths are nobody’s here', async () => {
+test('fault 43: engines’ own paths are nobody’s here', async () => {
   const paths = ['/pause', '/resume', '/invocations', '/abort_requests', '/inference/v1/generate', '/ping', '/load'];
   const more = ['/v1/load_lora_adapter', '/v1/unload_lora_adapter', '/reset_prefix_cache', '/server_info', '/docs'];
   for (const path of [...paths, ...more]) {

@@ -123,7 +123,8 @@ export const openaiNode: Suite = {
     const steady = spawn(
       join(tools, 'node_modules/.bin/steady'),
       ['--host', '127.0.0.1', '-p', String(port), ...flags, join(folder, 'api_reference', spec)],
-      { stdio: 'ignore' },
+      // Its program is started by a script, which leaves it behind when it is killed alone.
+      { stdio: 'ignore', detached: true },
     );
     const engine = await underV1(port);
     const backend = { url: engine.url, models: modelsOf(folder) };
@@ -151,7 +152,7 @@ export const openaiNode: Suite = {
     } finally {
       await router.stop('SIGKILL');
       engine.stop();
-      steady.kill('SIGKILL');
+      if (steady.exitCode === null) process.kill(-steady.pid!, 'SIGKILL');
     }
   },
 };

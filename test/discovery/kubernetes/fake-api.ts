@@ -52,7 +52,7 @@ export class FakeApi {
       connection: async (fresh) => {
         if (fresh && this.tokens.length > 1) this.tokens.shift();
         return {
-          server: `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`,
+          server: this.url,
           dispatcher: this.#agent,
           headers: { authorization: `Bearer ${this.tokens[0]}` },
         };
@@ -67,6 +67,10 @@ export class FakeApi {
     fake.#server.listen(0, '127.0.0.1');
     await once(fake.#server, 'listening');
     return fake;
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
 
   /** The next request, `list` or `watch` as wanted. */

@@ -121,7 +121,7 @@ test('forgets the version after anything that is no clean end', async () => {
   }
 });
 
-test('a watch refused with 410 is cured by a list', async () => {
+test('fault 57: a watch refused with 410 is cured by a list', async () => {
   const { fake, until } = await setUp();
   (await fake.next('list')).list('7');
   (await fake.next('watch')).status(410, 'too old');

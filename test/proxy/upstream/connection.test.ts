@@ -73,7 +73,7 @@ test('a connection is reused, most recent first, and not after 4 s of idleness',
   assert.equal(made.open, 1);
 });
 
-test('row 4: a reused connection that ends without a byte is tried once more, on a fresh one', async (t) => {
+test('fault 4: a reused connection that ends without a byte is tried once more, on a fresh one', async (t) => {
   for (const end of ['fin', 'rst'] as const) {
     const { url, requests, sockets } = await scripted(t, (socket, request, connection) => {
       if (request.includes('second') && connection === 1) {
@@ -91,7 +91,7 @@ test('row 4: a reused connection that ends without a byte is tried once more, on
   }
 });
 
-test('row 3: a fresh connection that ends without a byte is a failure, also behind a stale one', async (t) => {
+test('fault 3: a fresh connection that ends without a byte is a failure, also behind a stale one', async (t) => {
   const { url, requests } = await scripted(t, (socket, request) => {
     if (request.includes('second')) socket.end();
     else socket.write(ANSWER);
@@ -116,7 +116,7 @@ test('an engine that dies of a request on a reused connection is not mistaken fo
   assert.equal((await exchange(made, { path: '/poison' })).error?.reason, 'disconnected');
 });
 
-test('row 5: bytes on an idle connection close it; they are never taken for an answer', async (t) => {
+test('fault 5: bytes on an idle connection close it; they are never taken for an answer', async (t) => {
   const { url, sockets } = await scripted(t, (socket) => socket.write(ANSWER));
   const made = pool(t, url);
   await exchange(made);
@@ -127,7 +127,7 @@ test('row 5: bytes on an idle connection close it; they are never taken for an a
   assert.equal(sockets.length, 2);
 });
 
-test('row 5: bytes behind the end of an answer end the connection, and the answer stands', async (t) => {
+test('fault 5: bytes behind the end of an answer end the connection, and the answer stands', async (t) => {
   for (const answer of [ANSWER, `${CHUNKED}2\r\nhi\r\n0\r\n\r\n`, 'HTTP/1.1 204 No Content\r\n\r\n']) {
     const { url, sockets } = await scripted(t, (socket) => socket.write(`${answer}HTTP/1.1 200 OK\r\n\r\nstray`));
     const made = pool(t, url);
@@ -137,7 +137,7 @@ test('row 5: bytes behind the end of an answer end the connection, and the answe
   }
 });
 
-test('row 20: 1xx are dropped, an unsolicited 101 is refused', async (t) => {
+test('fault 20: 1xx are dropped, an unsolicited 101 is refused', async (t) => {
   const hints = 'HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n';
   const { url } = await scripted(t, (socket, request) => {
     const upgrade = 'HTTP/1.1 101 Switching Protocols\r\nupgrade: h2c\r\n\r\n';
@@ -149,7 +149,7 @@ test('row 20: 1xx are dropped, an unsolicited 101 is refused', async (t) => {
   assert.equal((await exchange(made, { path: '/upgrade' })).error?.reason, 'bad_response');
 });
 
-test('row 19: what is no HTTP as we accept it is bad_response, and its connection ends', async (t) => {
+test('fault 19: what is no HTTP as we accept it is bad_response, and its connection ends', async (t) => {
   const bad = [
     'SSH-2.0-OpenSSH_9.2\r\n\r\n',
     '\r\nHTTP/1.1 200 OK\r\n\r\n',
@@ -169,7 +169,7 @@ test('row 19: what is no HTTP as we accept it is bad_response, and its connectio
   }
 });
 
-test('row 10: an answer that is cut short is truncated; one delimited by the connection is not', async (t) => {
+test('fault 10: an answer that is cut short is truncated; one delimited by the connection is not', async (t) => {
   const cases: [string, string | undefined, string][] = [
     ['HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhi', 'truncated', 'hi'],
     [`${CHUNKED}2\r\nhi\r\n`, 'truncated', 'hi'],
@@ -190,7 +190,7 @@ test('row 10: an answer that is cut short is truncated; one delimited by the con
   assert.equal((await exchange(pool(t, url))).error?.reason, 'truncated');
 });
 
-test('row 1: a refused connect and an unknown name are connect_failed', async (t) => {
+test('fault 1: a refused connect and an unknown name are connect_failed', async (t) => {
   const free = createServer();
   await new Promise<void>((resolve) => free.listen(0, '127.0.0.1', resolve));
   const { port } = free.address() as { port: number };
@@ -199,7 +199,7 @@ test('row 1: a refused connect and an unknown name are connect_failed', async (t
   assert.equal((await exchange(pool(t, 'http://nowhere.invalid:80'))).error?.reason, 'connect_failed');
 });
 
-test('row 2: a connect that takes too long is connect_timeout', async (t) => {
+test('fault 2: a connect that takes too long is connect_timeout', async (t) => {
   // A TLS handshake that nobody answers; a SYN that nobody answers cannot be had on loopback.
   const { url } = await scripted(t, () => {});
   const { error } = await exchange(pool(t, url.replace('http:', 'https:')), {}, { connectTimeout: 50 });

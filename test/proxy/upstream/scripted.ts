@@ -6,7 +6,7 @@ import { SocketPool } from '../../../src/proxy/upstream/socket-pool.ts';
 
 /** A TCP server that does with every request (a head, and a body by its content-length) what `answer` says. */
 export async function scripted(
-  t: TestContext,
+  t: Pick<TestContext, 'after'>,
   answer: (socket: Socket, request: string, connection: number) => void,
   tls?: TlsOptions,
 ): Promise<{ url: string; requests: string[]; sockets: Socket[]; server: Server }> {

@@ -1,0 +1,231 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import { type TestContext, test } from 'node:test';
+import type { EngineOptions } from '../../src/simulator/engine/options.ts';
+import { sseEvents } from '../fakes/framing.ts';
+import { RawClient } from '../fakes/raw-client.ts';
+import type { SpawnOptions } from '../fakes/spawn-router.ts';
+import { errorOf, eventually, Fleet } from './fleet.ts';
+
+/**
+ * What happens to the process itself. What no client and no engine can do to it (set the clock, fill the memory, put a fault into its code)
+ * a module does that is loaded before it, at SIGUSR2.
+ */
+async function start(
+  t: TestContext,
+  models: Readonly<Record<string, readonly EngineOptions[]>>,
+  config: object,
+  spawn: Omit<SpawnOptions, 'config'>,
+): Promise<Fleet> {
+  const fleet = await Fleet.start(models, { ...config }, [], spawn);
+  t.after(async () => {
+    await fleet.router.stop('SIGKILL');
+    await Promise.all([...fleet.engines.values()].flat().map((engine) => engine.kill()));
+  });
+  return fleet;
+}
+
+const src = (path: string) => new URL(`../../src/${path}`, import.meta.url).href;
+
+function hasPrlimit(): boolean {
+  try {
+    execFileSync('prlimit', ['--version'], { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+test('fault 60: with few descriptors the connections beyond half of them are 503, and there is room again when others leave', {
+  skip: hasPrlimit() ? false : 'no prlimit here',
+}, async (t) => {
+  const fleet = await start(t, { m: [{}] }, {}, { under: ['prlimit', '--nofile=300:300'] });
+  const clients = await Promise.all(Array.from({ length: 140 }, () => RawClient.open(fleet.url)));
+  // Half of 300, less what is kept for everything else.
+  const limit = 300 / 2 - 64;
+  await eventually(() => clients.filter(({ received }) => received.length > 0).length === clients.length - limit);
+  for (const client of clients.filter(({ received }) => received.length > 0)) {
+    const answer = await client.response();
+    assert.deepEqual([answer.status, errorOf(answer).code], [503, 'overloaded']);
+    assert.notEqual(await client.closed(), 'open');
+  }
+  const served = clients.filter(({ end }) => end === 'open');
+  assert.equal(served.length, limit);
+  const body = { model: 'm', messages: [{ role: 'user', content: 'hi' }], max_tokens: 2 };
+  for (const client of served) {
+    assert.equal((await client.request({ path: '/v1/chat/completions', body })).status, 200);
+  }
+  for (const client of clients) client.destroy();
+  await eventually(async () => (await fleet.chat('m').catch(() => undefined))?.status === 200);
+  assert.equal(await fleet.count('vllm_router_client_rejects_total', 'overloaded'), clients.length - limit);
+  const line = await fleet.router.logged(({ msg, flag }) => msg === 'request' && flag === 'OM');
+  assert.deepEqual([line['status'], line['error']], [503, 'overloaded']);
+});
+
+test('fault 61: an hour forth or back on the wall clock moves no timer and ejects nobody', async (t) => {
+  const clock = `
+    const Real = Date;
+    let shift = 0;
+    globalThis.Date = class extends Real {
+      constructor(...given) {
+        super(...(given.length === 0 ? [Real.now() + shift] : given));
+      }
+      static now() {
+        return Real.now() + shift;
+      }
+    };
+    process.on('SIGUSR2', () => {
+      shift = shift > 0 ? -3_600_000 : 3_600_000;
+    });`;
+  const defaults = { health: { interval: '100ms', timeout: '90ms' }, timeouts: { idle: '5s', total: '30s' } };
+  const fleet = await start(t, { m: [{}, {}] }, { defaults }, { preload: clock });
+  const engines = fleet.of('m');
+  const shown = async () => {
+    const answer = await fleet.chat('m');
+    const { time } = await fleet.router.logged(({ request }) => request === answer.headers['x-request-id']);
+    return Math.round((Date.parse(String(time)) - Date.now()) / 60_000);
+  };
+  for (const minutes of [60, -60]) {
+    const stream = await fleet.open('m', { stream: true, max_tokens: 200 });
+    await stream.until((received) => received.includes('content'));
+    fleet.router.signal('SIGUSR2');
+    await eventually(async () => (await shown()) === minutes);
+    const checked = engines.map(({ requests }) => requests.filter(({ url }) => url === '/health').length);
+    await eventually(() =>
+      engines.every(({ requests }, at) => requests.filter(({ url }) => url === '/health').length > checked[at]! + 2),
+    );
+    for (let count = 0; count < 10; count++) assert.equal((await fleet.chat('m')).status, 200);
+    const answer = await stream.response();
+    assert.ok(answer.clean);
+    assert.equal(sseEvents(answer.body).at(-1)!.data, '[DONE]');
+    stream.destroy();
+    assert.equal(await fleet.count('vllm_router_backend_state', 'state="ready"'), 2);
+    assert.equal(await fleet.count('vllm_router_upstream_failures_total'), 0);
+  }
+});
+
+test('fault 62: at 92 % of its memory it ends connections, at 95 % it refuses requests; health goes on, and it recovers', async (t) => {
+  const memory = `
+    import v8 from 'node:v8';
+    import { syncBuiltinESMExports } from 'node:module';
+    const real = v8.getHeapStatistics;
+    const shares = [0.93, 0.96, 0.5];
+    let share;
+    v8.getHeapStatistics = () => {
+      const figures = real();
+      return share === undefined ? figures : { ...figures, used_heap_size: share * figures.heap_size_limit };
+    };
+    syncBuiltinESMExports();
+    process.on('SIGUSR2', () => {
+      share = shares.shift();
+    });`;
+  const fleet = await start(t, { m: [{}] }, {}, { preload: memory });
+  const level = async (pressure: string) => {
+    fleet.router.signal('SIGUSR2');
+    await fleet.router.logged(({ msg, pressure: now }) => /memory pressure/.test(msg ?? '') && now === pressure);
+  };
+  await level('high');
+  const high = await fleet.chat('m');
+  assert.deepEqual([high.status, high.headers['connection']], [200, 'close']);
+  await level('full');
+  const full = await fleet.chat('m');
+  assert.deepEqual([full.status, errorOf(full).code], [503, 'overloaded']);
+  assert.ok(Number(full.headers['retry-after']) <= 5);
+  const line = await fleet.router.logged(({ request }) => request === full.headers['x-request-id']);
+  assert.equal(line['flag'], 'OM');
+  assert.equal((await fleet.request({ path: '/health' })).status, 200);
+  await level('none');
+  const well = await fleet.chat('m');
+  assert.deepEqual([well.status, well.headers['connection']], [200, 'keep-alive']);
+});
+
+test('fault 63: what is thrown in one request is its 500, or the end of its stream, and no other’s', async (t) => {
+  const bugs = `
+    const { RoundRobin } = await import('${src('algorithms/round-robin.ts')}');
+    const { StreamObserver } = await import('${src('proxy/stream-observer.ts')}');
+    const { pick } = RoundRobin.prototype;
+    RoundRobin.prototype.pick = function (candidates, request, ...rest) {
+      if (request.model === 'broken') throw new TypeError('a fault of ours');
+      return pick.call(this, candidates, request, ...rest);
+    };
+    const { observe } = StreamObserver.prototype;
+    let armed = false;
+    process.on('SIGUSR2', () => {
+      armed = true;
+    });
+    StreamObserver.prototype.observe = function (text) {
+      if (armed) {
+        armed = false;
+        throw new TypeError('another fault of ours');
+      }
+      observe.call(this, text);
+    };`;
+  const fleet = await start(t, { m: [{}], broken: [{}] }, {}, { preload: bugs });
+  const plain = fleet.chat('m', { max_tokens: 200 });
+  const answer = await fleet.chat('broken');
+  assert.deepEqual([answer.status, errorOf(answer).code], [500, 'internal_error']);
+  assert.equal(answer.headers['content-type'], 'application/json');
+  assert.ok(!answer.raw.includes('fault of ours'));
+  const said = await fleet.router.logged(
+    ({ msg, level }) => level === 'error' && /failed in the router/.test(msg ?? ''),
+  );
+  assert.equal(said['request'], answer.headers['x-request-id']);
+  assert.match(JSON.stringify(said['err']), /a fault of ours/);
+  assert.equal(await fleet.count('vllm_router_client_rejects_total', 'internal_error'), 1);
+
+  const stream = await fleet.open('m', { stream: true, max_tokens: 2_000 });
+  await stream.until((received) => received.includes('content'));
+  fleet.router.signal('SIGUSR2');
+  const cut = await stream.response();
+  assert.equal(cut.clean, false);
+  assert.ok(!cut.body.includes('[DONE]'));
+  assert.equal((await plain).status, 200);
+  assert.equal((await fleet.chat('m', { stream: true })).status, 200);
+  await eventually(() => fleet.of('m')[0]!.running === 0);
+  assert.equal(await fleet.count('vllm_router_inflight_requests'), 0);
+});
+
+test('fault 64: a fault that nobody caught ends the process with code 1, its streams cut, and the last word in the log', async (t) => {
+  const crash = `process.on('SIGUSR2', () => { throw new Error('nobody caught this'); });`;
+  const fleet = await start(t, { m: [{}] }, {}, { preload: crash });
+  assert.equal((await fleet.chat('m')).status, 200);
+  const stream = await fleet.open('m', { stream: true, max_tokens: 2_000 });
+  await stream.until((received) => received.includes('content'));
+  const { child } = fleet.router;
+  const closed = once(child, 'close');
+  fleet.router.signal('SIGUSR2');
+  await closed;
+  assert.equal(child.exitCode, 1);
+  assert.equal((await stream.response()).clean, false);
+  await eventually(() => fleet.of('m')[0]!.running === 0);
+  const last = fleet.router.logs.find(({ level }) => level === 'fatal');
+  assert.match(JSON.stringify(last?.['err']), /nobody caught this/);
+  // What had ended before has its line, too, though lines are gathered.
+  assert.equal(fleet.router.logs.filter(({ msg, status }) => msg === 'request' && status === 200).length, 1);
+});
+
+test('fault 64: while it drains it serves as before, and asks each connection to end', async (t) => {
+  const fleet = await start(t, { m: [{}], failing: [{}, {}] }, { shutdown: { delay: '60s', drain: '60s' } }, {});
+  const before = await fleet.chat('m');
+  assert.equal(before.headers['connection'], 'keep-alive');
+  const stream = fleet.chat('m', { stream: true, max_tokens: 400 });
+  await eventually(() => fleet.of('m')[0]!.running === 1);
+  const exited = once(fleet.router.child, 'exit');
+  fleet.router.signal('SIGTERM');
+  await fleet.router.logged(({ msg }) => msg === 'draining');
+  for (const more of [{}, { stream: true }]) {
+    const answer = await fleet.chat('m', more);
+    assert.deepEqual([answer.status, answer.clean, answer.headers['connection']], [200, true, 'close']);
+  }
+  // Failover works as ever.
+  await fleet.of('failing')[0]!.kill();
+  for (let count = 0; count < 4; count++) assert.equal((await fleet.chat('failing')).status, 200);
+  const ready = await fleet.request({ path: '/ready' });
+  assert.deepEqual([ready.status, errorOf(ready).code], [503, 'not_ready']);
+  assert.equal((await fleet.request({ path: '/health' })).status, 200);
+  assert.ok((await stream).clean);
+  // Nothing runs that a second signal could cut.
+  fleet.router.signal('SIGTERM');
+  assert.deepEqual(await exited, [0, null]);
+});
