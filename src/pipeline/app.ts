@@ -3,6 +3,7 @@ import type Koa from 'koa';
 import { RouterError } from '../errors.ts';
 import { returnSlab } from '../proxy/body-slabs.ts';
 import { pathOf } from '../proxy/client/plain-connection.ts';
+import type { JsonMembers } from '../proxy/json-scan.ts';
 import { requestHeaderLines } from '../proxy/request-headers.ts';
 import { authenticate } from './authenticate.ts';
 import { ENDPOINTS } from './endpoints.ts';
@@ -12,6 +13,7 @@ import { KoaApp } from './koa-app.ts';
 import { match } from './match.ts';
 import { observe } from './observe.ts';
 import { readBody } from './read-body.ts';
+import { readMembers } from './read-members.ts';
 import { RoutedRequest } from './routed-request.ts';
 import type { PipelineDeps, State } from './state.ts';
 
@@ -109,6 +111,13 @@ function unsupported(detail: string): RouterError {
 function matchModel(deps: PipelineDeps): Koa.Middleware<State> {
   return function matchRequest(ctx, next) {
     const routed = ctx.state.routed!;
+    const members = routed.endpoint.body === 'json' ? readMembers(routed.body) : undefined;
+    if (!(members instanceof Promise)) return matchRead(routed, members, next);
+    return members.then((read) => matchRead(routed, read, next));
+  };
+
+  function matchRead(routed: RoutedRequest, members: JsonMembers | undefined, next: Koa.Next): Promise<void> {
+    routed.members = members;
     try {
       match(routed, deps.registry);
     } finally {
@@ -116,7 +125,7 @@ function matchModel(deps: PipelineDeps): Koa.Middleware<State> {
       if (routed.model !== '') deps.telemetry.arrived(routed);
     }
     return next();
-  };
+  }
 }
 
 function forwardRequest(deps: PipelineDeps): Koa.Middleware<State> {
