@@ -1,7 +1,6 @@
 import type { RequestListener } from 'node:http';
 import type Koa from 'koa';
 import { RouterError } from '../errors.ts';
-import { returnSlab } from '../proxy/body-slabs.ts';
 import { pathOf } from '../proxy/client/plain-connection.ts';
 import type { JsonMembers } from '../proxy/json-scan.ts';
 import { requestHeaderLines } from '../proxy/request-headers.ts';
@@ -76,12 +75,12 @@ function body(deps: PipelineDeps): Koa.Middleware<State> {
       throw new RouterError('overloaded');
     }
     checkEncoding(routed);
-    const { body, slab } = await readBody(ctx.req, ctx.res, routed.listener.maxBodySize);
-    routed.body = body;
+    routed.received = await readBody(ctx.req, ctx.res, routed.listener.maxBodySize);
+    routed.body = routed.received.body;
     try {
       await next();
     } finally {
-      if (slab !== undefined && !routed.bodyInUse) returnSlab(slab);
+      routed.dropBody();
     }
   };
 }
