@@ -37,6 +37,8 @@ export interface LoadResult {
   readonly interTokenMs: Quantiles;
   /** From the last event of a stream to its error event. */
   readonly silenceMs: Quantiles;
+  /** How late the load generator's own timer came: it shares a core with the engines, and what stands still there no proxy has delayed. */
+  readonly pauseMs: Quantiles;
 }
 
 /** One measured window of one contestant. */

@@ -66,6 +66,8 @@ export function judgeChunks(found: readonly ChunksFound[]): Row[] {
 export interface LatencyFound {
   readonly direct: LoadResult;
   readonly ours: LoadResult;
+  /** ms, from the router's own metric. */
+  readonly lag: number;
   /** Share of both cores that other programs, or the host, used meanwhile. */
   readonly others: number;
 }
@@ -93,6 +95,19 @@ export function judgeLatency(pairs: readonly LatencyFound[]): Row[] {
     // Stricter than the bar: a delay that all tokens have alike lies in no time between two.
     added('delay of each token', (r) => r.chunkDelayMs, 'p50', 0.5, 0.2),
     added('delay of each token', (r) => r.chunkDelayMs, 'p99', 5, 2),
+    ...(['p50', 'p99'] as const).map((at) =>
+      note('latency', `lateness of the load generator's own timer, ${at}`, {
+        value: median(pairs.map(({ ours }) => ours.pauseMs[at])),
+        direct: median(pairs.map(({ direct }) => direct.pauseMs[at])),
+        unit: 'ms',
+        digits: 2,
+      }),
+    ),
+    note('latency', 'lag of the event loop p99, above that of an idle one', {
+      value: median(pairs.map(({ lag }) => lag)),
+      unit: 'ms',
+      digits: 1,
+    }),
     note('latency', 'of both cores used by others', {
       value: median(pairs.map(({ others }) => others)) * 100,
       unit: '%',

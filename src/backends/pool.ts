@@ -63,7 +63,7 @@ export interface Exchange {
   abort(): void;
   pause(): void;
   resume(): void;
-  /** The exchange is over and its socket has taken the whole body: nothing reads it any more. */
+  /** The system has taken the whole body: nothing reads it any more. False for a connection that was cut, until its socket is closed. */
   readonly bodySent: boolean;
 }
 

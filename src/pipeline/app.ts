@@ -1,8 +1,8 @@
 import type { RequestListener } from 'node:http';
 import type Koa from 'koa';
 import { RouterError } from '../errors.ts';
-import { returnSlab } from '../proxy/body-slabs.ts';
 import { pathOf } from '../proxy/client/plain-connection.ts';
+import type { JsonMembers } from '../proxy/json-scan.ts';
 import { requestHeaderLines } from '../proxy/request-headers.ts';
 import { authenticate } from './authenticate.ts';
 import { ENDPOINTS } from './endpoints.ts';
@@ -12,6 +12,7 @@ import { KoaApp } from './koa-app.ts';
 import { match } from './match.ts';
 import { observe } from './observe.ts';
 import { readBody } from './read-body.ts';
+import { readMembers } from './read-members.ts';
 import { RoutedRequest } from './routed-request.ts';
 import type { PipelineDeps, State } from './state.ts';
 
@@ -74,12 +75,12 @@ function body(deps: PipelineDeps): Koa.Middleware<State> {
       throw new RouterError('overloaded');
     }
     checkEncoding(routed);
-    const { body, slab } = await readBody(ctx.req, ctx.res, routed.listener.maxBodySize);
-    routed.body = body;
+    routed.received = await readBody(ctx.req, ctx.res, routed.listener.maxBodySize);
+    routed.body = routed.received.body;
     try {
       await next();
     } finally {
-      if (slab !== undefined && !routed.bodyInUse) returnSlab(slab);
+      routed.dropBody();
     }
   };
 }
@@ -109,6 +110,13 @@ function unsupported(detail: string): RouterError {
 function matchModel(deps: PipelineDeps): Koa.Middleware<State> {
   return function matchRequest(ctx, next) {
     const routed = ctx.state.routed!;
+    const members = routed.endpoint.body === 'json' ? readMembers(routed.body) : undefined;
+    if (!(members instanceof Promise)) return matchRead(routed, members, next);
+    return members.then((read) => matchRead(routed, read, next));
+  };
+
+  function matchRead(routed: RoutedRequest, members: JsonMembers | undefined, next: Koa.Next): Promise<void> {
+    routed.members = members;
     try {
       match(routed, deps.registry);
     } finally {
@@ -116,7 +124,7 @@ function matchModel(deps: PipelineDeps): Koa.Middleware<State> {
       if (routed.model !== '') deps.telemetry.arrived(routed);
     }
     return next();
-  };
+  }
 }
 
 function forwardRequest(deps: PipelineDeps): Koa.Middleware<State> {

@@ -26,6 +26,8 @@ export class Attempt implements RunningAttempt, RelayHooks {
   readonly route: Route;
   readonly backend: Backend;
   readonly startedAt: number;
+  /** Bytes of its body. */
+  readonly size: number;
   readonly #leg: Leg;
   readonly #deps: Forwarding;
   readonly #telemetry: AttemptTelemetry;
@@ -42,6 +44,7 @@ export class Attempt implements RunningAttempt, RelayHooks {
     this.route = route;
     this.#leg = leg;
     this.backend = backend;
+    this.size = leg.body.length;
     this.#deps = deps;
     this.startedAt = deps.now();
     this.#telemetry = deps.telemetry.attempt(backend.url, routed.model, this.startedAt, routed.route!.name);
@@ -64,10 +67,6 @@ export class Attempt implements RunningAttempt, RelayHooks {
   get stream(): boolean {
     // What is asked for one token answers with that token.
     return this.routed.stream || !this.#leg.toClient;
-  }
-
-  get size(): number {
-    return this.#leg.body.length;
   }
 
   get model(): string {
@@ -137,6 +136,13 @@ export class Attempt implements RunningAttempt, RelayHooks {
     if (ofStream) this.#telemetry.firstToken(now);
     this.#trace?.firstByte(now, ofStream);
     this.#observe({ type: 'first-byte', request: this.routed, candidate: this.backend });
+  }
+
+  /** A stream lasts minutes, a body is 220 KB: what nobody will send again is not kept beside it. */
+  onBegin(): void {
+    if (this.#exchange?.bodySent !== true) return;
+    this.#leg.dropBody();
+    this.routed.dropBody();
   }
 
   onPiece(now: number): void {

@@ -24,12 +24,20 @@ export class Leg {
   lastBackend: Backend | undefined;
   /** Whose turn it was last, where the route has roles. */
   role: Role | undefined;
+  /** Called when its body is dropped. */
+  onDrop: (() => void) | undefined;
   /** Why no attempt was made at all. */
   refused: RouterError | undefined;
 
   constructor(toClient: boolean, body: Buffer) {
     this.toClient = toClient;
     this.body = body;
+  }
+
+  /** No attempt follows. */
+  dropBody(): void {
+    this.body = EMPTY;
+    this.onDrop?.();
   }
 
   /** Another answer is wanted; what has been tried in vain stays so. */
@@ -47,6 +55,8 @@ export class Leg {
     this.role = other.role;
   }
 }
+
+const EMPTY = Buffer.alloc(0);
 
 /** What a leg needs before its next attempt: `ready`, or how it ended without; `over` as below. */
 export type Prepare = () => Promise<'ready' | 'over' | 'unready'>;

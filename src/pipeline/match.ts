@@ -1,13 +1,11 @@
-import { isUtf8 } from 'node:buffer';
 import type { BackendRegistry } from '../backends/registry.ts';
 import { RouterError } from '../errors.ts';
 import { formModel } from '../proxy/form-model.ts';
-import { JsonMembers, MAX_DEPTH, scanMembers } from '../proxy/json-scan.ts';
 import type { NameMatcher } from './glob.ts';
 import type { RoutedRequest } from './routed-request.ts';
 import { matchRoute } from './snapshot.ts';
 
-/** Reads the model from the body, follows aliases and finds the route. Throws what the client did wrong, before any upstream byte. */
+/** Takes the model from the body, whose members have been read, follows aliases and finds the route. Throws what the client did wrong, before any upstream byte. */
 export function match(routed: RoutedRequest, registry: BackendRegistry): void {
   const named = routed.endpoint.body === 'json' ? jsonModel(routed) : formModelOf(routed);
   routed.askedModel = named.model;
@@ -37,22 +35,7 @@ interface NamedModel {
 }
 
 function jsonModel(routed: RoutedRequest): NamedModel {
-  const { body } = routed;
-  if (!isUtf8(body)) throw new RouterError('invalid_encoding');
-  const members = scanMembers(body);
-  if (!(members instanceof JsonMembers)) {
-    switch (members.fault) {
-      case 'invalid_json':
-        throw new RouterError('invalid_json', { detail: `: ${members.detail} (at byte ${members.at})` });
-      case 'duplicate_key':
-        throw new RouterError('duplicate_key', { key: members.key.slice(0, 100) });
-      case 'too_deep':
-        throw new RouterError('too_deep', { limit: MAX_DEPTH });
-      default:
-        throw new RouterError('not_an_object');
-    }
-  }
-  routed.members = members;
+  const members = routed.members!;
   const range = members.range('model');
   if (range === undefined) throw new RouterError('missing_model');
   const model = members.value('model');

@@ -3,7 +3,9 @@ import type { PickRequest } from '../algorithms/algorithm.ts';
 import type { Backend } from '../backends/backend.ts';
 import type { ListenerConfig } from '../config/config.ts';
 import { type ApiKind, apiKind } from '../proxy/api-kind.ts';
+import { returnSlab } from '../proxy/body-slabs.ts';
 import type { ClientRequest, ClientResponse } from '../proxy/client/client-exchange.ts';
+import type { ReadBody } from '../proxy/client/plain-body.ts';
 import type { JsonMembers } from '../proxy/json-scan.ts';
 import type { Usage } from '../proxy/usage.ts';
 import type { Endpoint } from './endpoints.ts';
@@ -38,7 +40,9 @@ export class RoutedRequest implements PickRequest {
   keyName = '';
   /** The models that key may use; undefined: all. */
   mayUse: NameMatcher | undefined;
-  /** What goes to the backend; the bytes that came, but for an alias. */
+  /** As it came; whoever has it returns its slab, by `dropBody`. */
+  received: ReadBody | undefined;
+  /** What goes to the backend; the bytes that came, but for an alias. Empty once it is dropped. */
   body: Buffer = EMPTY;
   members: JsonMembers | undefined;
   /** A socket may still read the body although its attempt is over. */
@@ -103,6 +107,20 @@ export class RoutedRequest implements PickRequest {
   /** The client is gone, or its answer is complete. */
   get over(): boolean {
     return this.response.destroyed || this.response.writableEnded;
+  }
+
+  /** Nobody asks for it any more. To be called as often as one likes. */
+  dropBody(): void {
+    const { received } = this;
+    this.body = EMPTY;
+    this.members = undefined;
+    this.received = undefined;
+    if (received === undefined) return;
+    const { slab } = received;
+    // Whoever waits for the answer may still have the object in a variable.
+    received.body = EMPTY;
+    received.slab = undefined;
+    if (slab !== undefined && !this.bodyInUse) returnSlab(slab);
   }
 
   bodyField(name: string): string | undefined {

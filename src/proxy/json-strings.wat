@@ -7,7 +7,7 @@
   ;; Content begins at $at, the window ends at $end. Returns
   ;;   n >= 0   the offset of the quote that closes the string
   ;;   -1       a control character: not JSON (RFC 8259 section 7)
-  ;;   n <= -2  the string goes on past the window; it is to be continued at offset -2 - n, which may be $end + 1
+  ;;   n <= -2  the string goes on past the window; it is to be continued at offset -2 - n: $end, or $end + 1 behind a back-slash
   (func (export "stringEnd") (param $at i32) (param $end i32) (result i32)
     (local $bytes v128)
     (local $mask i32)
@@ -15,7 +15,7 @@
     (local $byte i32)
     (loop $next
       (if (i32.ge_u (local.get $at) (local.get $end))
-        (then (return (i32.sub (i32.const -2) (local.get $at)))))
+        (then (return (i32.sub (i32.const -2) (local.get $end)))))
       (local.set $bytes (v128.load (local.get $at)))
       ;; One bit for each byte that is a quote, a back-slash or below a space.
       (local.set $mask
@@ -36,6 +36,9 @@
             (then (return (i32.add (local.get $at) (local.get $bit)))))
           (if (i32.ne (local.get $byte) (i32.const 0x5c))
             (then (return (i32.const -1))))
+          ;; The byte that it takes with it is outside.
+          (if (i32.ge_u (i32.add (i32.add (local.get $at) (local.get $bit)) (i32.const 1)) (local.get $end))
+            (then (return (i32.sub (i32.const -3) (local.get $end)))))
           ;; A back-slash in the last place takes the first byte of the next sixteen with it.
           (if (i32.eq (local.get $bit) (i32.const 15))
             (then

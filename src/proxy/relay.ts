@@ -19,6 +19,8 @@ export interface RelayHooks {
   readonly choices: number;
   /** `ofStream`: it begins a stream of events; otherwise it is part of an answer that comes at once. */
   onFirstByte(now: number, ofStream: boolean): void;
+  /** The client is about to get its first bytes: from here on no other attempt can follow. */
+  onBegin(): void;
   /** Another piece of a stream. */
   onPiece(now: number): void;
 }
@@ -166,6 +168,7 @@ export class Relay implements UpstreamHandler {
     const head = this.#head!;
     const first = Buffer.from(this.#held, 'latin1');
     this.streaming = true;
+    this.#hooks.onBegin();
     this.#held = '';
     // A stream may have to end with an event of ours, for which a length has no room: behind it stands the next response.
     const length = head.framing === 'length' && !this.#events ? head.length : -1;

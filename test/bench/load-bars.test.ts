@@ -58,6 +58,7 @@ test('added latency is the median of the differences within the pairs', () => {
     direct: load({ ttftMs: quantiles(direct, direct) }),
     ours: load({ ttftMs: quantiles(ours, ours) }),
     others: 0,
+    lag: 0,
   });
   // A slow minute slows both.
   const rows = judgeLatency([pair(1, 1.4), pair(50, 50.3), pair(1, 9)]);

@@ -38,6 +38,7 @@ export function measurement(
       chunkDelayMs: quantiles,
       interTokenMs: quantiles,
       silenceMs: quantiles,
+      pauseMs: quantiles,
     },
   };
 }

@@ -48,6 +48,17 @@ test('strings that reach past a window of one MiB end where they end', () => {
   }
 });
 
+test('an escape on the border of two windows is one, wherever its string begins', () => {
+  const strings = new JsonStrings();
+  const window = 16 * 65_536;
+  const body = Buffer.alloc(window + 40, 'x');
+  body.write('\\"yyy"', window - 1);
+  for (let at = 0; at < 40; at++) {
+    strings.load(body);
+    assert.equal(strings.end(at), window + 4, `from ${at}`);
+  }
+});
+
 test('a body that lies in the memory is scanned there, up to its last byte', () => {
   const strings = new JsonStrings();
   const slab = takeSlab(32 * 1024)!;

@@ -34,6 +34,7 @@ export async function relayServer(
       onFirstByte: (_now: number, ofStream: boolean) => {
         firstBytes.push(ofStream);
       },
+      onBegin: () => {},
       onPiece: () => {},
     };
     const done = new Promise<AttemptResult>((resolve) => {

@@ -90,6 +90,7 @@ func run(o options, j *job) {
 	}()
 	time.Sleep(warm)
 	j.inWindow.Store(true)
+	go j.watchPauses(end)
 	opened := time.Now()
 	say("start", nil)
 	time.Sleep(time.Until(end))

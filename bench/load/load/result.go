@@ -20,6 +20,8 @@ type counters struct {
 	latency, ttft, delay, gap                   histogram
 	// silence is what passed between the last good event of a stream and its error event, whatever the window.
 	silence histogram
+	// pause is how late this program's own timer of a millisecond was: what stands still here, no server has delayed.
+	pause histogram
 
 	mutex  sync.Mutex
 	errors map[string]int
@@ -44,6 +46,7 @@ type result struct {
 	Delay      quantiles      `json:"chunkDelayMs"`
 	Gap        quantiles      `json:"interTokenMs"`
 	Silence    quantiles      `json:"silenceMs"`
+	Pause      quantiles      `json:"pauseMs"`
 }
 
 func (s *counters) result(window time.Duration) result {
@@ -53,10 +56,19 @@ func (s *counters) result(window time.Duration) result {
 		Seconds: window.Seconds(), Requests: s.requests.Load(), Chunks: s.chunks.Load(), Aborted: s.aborted.Load(),
 		Slow: s.slow.Load(), Unanswered: s.unanswered.Load(), Errors: s.faults, ErrorKinds: s.errors, Samples: s.sample,
 		Latency: s.latency.quantiles(), TTFT: s.ttft.quantiles(), Delay: s.delay.quantiles(),
-		Gap: s.gap.quantiles(), Silence: s.silence.quantiles(),
+		Gap: s.gap.quantiles(), Silence: s.silence.quantiles(), Pause: s.pause.quantiles(),
 	}
 	r.PerSecond = float64(r.Requests) / r.Seconds
 	return r
+}
+
+// watchPauses notes until end how late a timer comes. Each pause counts once for every millisecond of it, so that the quantiles are of time.
+func (s *counters) watchPauses(end time.Time) {
+	const tick = time.Millisecond
+	for due := time.Now().Add(tick); due.Before(end); due = due.Add(tick) {
+		time.Sleep(time.Until(due))
+		s.pause.add(max(0, time.Since(due)))
+	}
 }
 
 // failure is one way a response was not what was asked for.

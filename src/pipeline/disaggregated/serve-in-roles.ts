@@ -33,10 +33,10 @@ export async function serveInRoles(
   tryBackends: TryBackends,
   deps: RoleDeps,
 ): Promise<boolean> {
-  const body = prefillBody(routed.path, routed.members, roles.form);
-  if (body === undefined) return tryBackends(roles.decode, leg);
   const { route, form } = roles;
-  const prefill = new Leg(false, body);
+  const prefill = prefillLeg(routed, form);
+  if (prefill === undefined) return tryBackends(roles.decode, leg);
+  leg.onDrop = () => prefill.dropBody();
   let began = false;
   const prepare: Prepare = async () => {
     if (began && (form === 'max-tokens' || isUntouched(leg))) return 'ready';
@@ -68,7 +68,14 @@ export async function serveInRoles(
     if (began) deps.telemetry.leg(route, 'decode', resultOf(leg.last));
     leg.prefilled = false;
     leg.body = routed.body;
+    leg.onDrop = undefined;
   }
+}
+
+/** Undefined for a request that is not to be split. */
+function prefillLeg(routed: RoutedRequest, form: Roles['form']): Leg | undefined {
+  const body = prefillBody(routed.path, routed.members, form);
+  return body && new Leg(false, body);
 }
 
 /** No decode backend has seen what was handed over. */

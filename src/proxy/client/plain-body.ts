@@ -4,8 +4,8 @@ import { returnSlab, takeSlab } from '../body-slabs.ts';
 
 /** The whole body in one buffer; `slab` is what that lies in, where it is to be returned. */
 export interface ReadBody {
-  readonly body: Buffer;
-  readonly slab: Buffer | undefined;
+  body: Buffer;
+  slab: Buffer | undefined;
 }
 
 /**
@@ -94,11 +94,15 @@ export class PlainBody {
 
   #add(count: number): void {
     this.received += count;
-    if (this.complete) this.#settled?.resolve(this.#whole());
+    const settled = this.#settled;
+    if (this.complete) settled?.resolve(this.#whole());
   }
 
   #whole(): ReadBody {
-    return { body: this.#target!.subarray(0, this.length), slab: this.#slab };
+    const whole = { body: this.#target!.subarray(0, this.length), slab: this.#slab };
+    // Whoever has it now decides how long it is kept.
+    this.#target = this.#slab = this.#settled = undefined;
+    return whole;
   }
 
   /** Room for all of it. */

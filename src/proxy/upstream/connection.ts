@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { UpstreamError, type UpstreamFailure } from '../../backends/pool.ts';
 import { isWaiting, writeLater } from '../write-batch.ts';
+import { BodyWriter } from './body-writer.ts';
 import { ChunkScanner } from './chunk-scanner.ts';
 import type { ConnectionOwner, SocketExchange, Target } from './exchange.ts';
 import { openSocket } from './open-socket.ts';
@@ -27,6 +28,7 @@ export class Connection {
   readonly #owner: ConnectionOwner;
   readonly #target: Target;
   readonly #socket: Socket;
+  readonly #bodies: BodyWriter;
   readonly #scanner = new ChunkScanner();
   #phase: Phase = 'idle';
   #exchange: SocketExchange | undefined;
@@ -49,6 +51,7 @@ export class Connection {
     this.#owner = owner;
     this.#target = target;
     this.#socket = openSocket(target, { buffer: READ_BUFFER, callback: (bytes) => this.#readSafely(bytes) });
+    this.#bodies = new BodyWriter(this.#socket);
     this.#socket.once(target.tls ? 'secureConnect' : 'connect', () => this.#onConnected());
     this.#socket.on('error', (error) => {
       this.#failure = error;
@@ -62,6 +65,10 @@ export class Connection {
 
   get busy(): boolean {
     return this.#exchange !== undefined;
+  }
+
+  get allSent(): boolean {
+    return this.#bodies.done;
   }
 
   /** Head and body leave in one write where the socket allows; before the connection stands, the socket keeps them. */
@@ -82,7 +89,7 @@ export class Connection {
     else {
       socket.cork();
       socket.write(head, 'latin1');
-      socket.write(body);
+      this.#bodies.write(body);
       socket.uncork();
     }
     if (this.#connected) handler.onConnected?.();
@@ -133,6 +140,7 @@ export class Connection {
       this.#socket.destroy();
       return false;
     }
+    if (!this.#gotBytes) this.#exchange?.answered();
     this.#gotBytes = true;
     let at = 0;
     // After the body's end nothing may follow: without a request outstanding those bytes belong to nobody.
@@ -228,7 +236,7 @@ export class Connection {
     const { handler } = this.#detach()!;
     this.#served++;
     // An answer that came before the whole request had gone out leaves the rest of it in the way of the next one.
-    if (this.#head!.keepAlive && next === bytes && this.#socket.writableLength === 0) {
+    if (this.#head!.keepAlive && next === bytes && this.allSent) {
       this.#phase = 'idle';
       // Paused for a slow client, it would never read the next response, nor its own end.
       if (this.#socket.isPaused()) this.#socket.resume();
@@ -245,10 +253,7 @@ export class Connection {
   #detach(): SocketExchange | undefined {
     const exchange = this.#exchange;
     this.#exchange = undefined;
-    if (exchange !== undefined) {
-      exchange.connection = undefined;
-      exchange.bodySent = this.#socket.writableLength === 0 && !this.#socket.destroyed;
-    }
+    exchange?.detached(this.allSent);
     return exchange;
   }
 

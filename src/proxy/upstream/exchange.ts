@@ -24,19 +24,34 @@ export interface ConnectionOwner {
 
 /** One request and its handler, on whichever connection carries them. */
 export class SocketExchange implements Exchange {
-  readonly request: UpstreamRequest;
+  request: UpstreamRequest;
   readonly handler: UpstreamHandler;
   /** ms */
   readonly connectTimeout: number;
   connection: Connection | undefined;
   /** It is on its second connection because the first had gone stale. */
   resent = false;
-  bodySent = false;
+  #bodySent = false;
 
   constructor(request: UpstreamRequest, handler: UpstreamHandler, connectTimeout: number) {
     this.request = request;
     this.handler = handler;
     this.connectTimeout = connectTimeout;
+  }
+
+  get bodySent(): boolean {
+    return this.connection?.allSent ?? this.#bodySent;
+  }
+
+  /** The connection is no longer its own. */
+  detached(bodySent: boolean): void {
+    this.connection = undefined;
+    this.#bodySent = bodySent;
+  }
+
+  /** The engine answers, so that it is not sent again: its body is not to stay for as long as the answer lasts. */
+  answered(): void {
+    this.request = { ...this.request, body: undefined };
   }
 
   abort(): void {

@@ -59,6 +59,27 @@ test('a large body arrives whole', async (t) => {
   assert.ok(requests[0]!.endsWith(`\r\n\r\n${body.toString('latin1')}`));
 });
 
+test('a long body is written in several turns of the event loop, and is sent when the last piece is', async (t) => {
+  const { url, requests } = await scripted(t, (socket) => socket.write(ANSWER));
+  const made = pool(t, url);
+  let turns = 0;
+  let answered = false;
+  const count = () => {
+    turns++;
+    if (!answered) setImmediate(count);
+  };
+  setImmediate(count);
+  let sent: Exchange | undefined;
+  const body = Buffer.alloc(8 * 2 ** 20 + 5, 'x');
+  const answer = exchange(made, { method: 'POST', body }, { started: (begun) => (sent = begun) });
+  assert.equal(sent!.bodySent, false);
+  assert.equal((await answer).error, undefined);
+  answered = true;
+  assert.equal(sent!.bodySent, true);
+  assert.ok(turns >= 8, `${turns} turns`);
+  assert.equal(requests[0]!.length - requests[0]!.indexOf('\r\n\r\n') - 4, body.length);
+});
+
 test('a connection is reused, most recent first, and not after 4 s of idleness', async (t) => {
   let time = 0;
   const { url, sockets } = await scripted(t, (socket) => socket.write(ANSWER));

@@ -1,0 +1,33 @@
+import type { Socket } from 'node:net';
+
+/** Bytes written at a time: with a reader on the next core the system goes on copying, all 33 MB for up to 9 ms. */
+const PIECE = 1024 * 1024;
+
+/** Writes request bodies to one socket, a long one in pieces, each in a turn of the event loop of its own. */
+export class BodyWriter {
+  readonly #socket: Socket;
+  #unsent: Buffer | undefined;
+
+  constructor(socket: Socket) {
+    this.#socket = socket;
+  }
+
+  /** The system has everything that was to be sent. */
+  get done(): boolean {
+    return this.#unsent === undefined && this.#socket.writableLength === 0 && !this.#socket.destroyed;
+  }
+
+  write(body: Buffer): void {
+    if (body.length <= PIECE) {
+      this.#unsent = undefined;
+      this.#socket.write(body);
+      return;
+    }
+    this.#unsent = body.subarray(PIECE);
+    this.#socket.write(body.subarray(0, PIECE), () => setImmediate(() => this.#goOn()));
+  }
+
+  #goOn(): void {
+    if (this.#unsent !== undefined && !this.#socket.destroyed) this.write(this.#unsent);
+  }
+}

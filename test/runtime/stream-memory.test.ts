@@ -1,0 +1,147 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
+import { type TestContext, test } from 'node:test';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { returnSlab, takeSlab } from '../../src/proxy/body-slabs.ts';
+import { RawClient } from '../fakes/raw-client.ts';
+import type { TestBackend } from '../fakes/spawn-router.ts';
+import { startRouter } from './in-process.ts';
+
+setFlagsFromString('--expose-gc');
+const collect = runInNewContext('gc') as () => void;
+
+const EVENT = 'data: {"choices":[{"index":0,"delta":{"content":"x"}}]}\n\n';
+const ANSWER = '{"choices":[{"index":0,"message":{"content":"x"},"finish_reason":"length"}]}';
+const LAST = 'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n';
+const chunk = (text: string) => `${text.length.toString(16)}\r\n${text}\r\n`;
+
+/** An engine that keeps nothing of what it is sent: it begins a stream for each body, and ends them all when it is told to; `whole`: it answers at once. */
+async function engine(t: TestContext, whole = false): Promise<{ url: string; end(): void }> {
+  const streams = new Set<Socket>();
+  const server = createServer((socket) => {
+    t.after(() => socket.destroy());
+    let left = -1;
+    socket.on('error', () => {});
+    socket.on('data', (bytes) => {
+      if (left < 0 && bytes.toString('latin1', 0, 4) !== 'POST') {
+        socket.write('HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n');
+        return;
+      }
+      let count = bytes.length;
+      if (left < 0) {
+        const head = bytes.indexOf('\r\n\r\n') + 4;
+        left = Number(/content-length: (\d+)/.exec(bytes.toString('latin1', 0, head))![1]);
+        count -= head;
+      }
+      left -= count;
+      if (left > 0) return;
+      left = -1;
+      if (whole) {
+        socket.write(
+          `HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: ${ANSWER.length}\r\n\r\n${ANSWER}`,
+        );
+        return;
+      }
+      socket.write('HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n');
+      socket.write(chunk(EVENT));
+      streams.add(socket);
+    });
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => server.close());
+  const end = () => {
+    for (const socket of streams) socket.write(`${chunk(LAST)}0\r\n\r\n`);
+    streams.clear();
+  };
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, end };
+}
+
+const prompt = (length: number) =>
+  Buffer.from(`{"model":"m","stream":true,"messages":[{"role":"user","content":"${'x'.repeat(length)}"}]}`);
+
+/** Opens a stream and waits for its first event; `framed`: with a length, or in chunks, which node:http reads. */
+async function open(t: TestContext, url: string, body: Buffer, framed: boolean): Promise<RawClient> {
+  const client = await RawClient.open(url);
+  t.after(() => client.destroy());
+  const length = framed ? `content-length: ${body.length}` : 'transfer-encoding: chunked';
+  client.send(`POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n${length}\r\n\r\n`);
+  if (!framed) client.send(`${body.length.toString(16)}\r\n`);
+  client.send(body);
+  if (!framed) client.send('\r\n0\r\n\r\n');
+  await client.until((bytes) => bytes.includes('"content"'));
+  return client;
+}
+
+const HEALTH = { health: { interval: '0s' } };
+const SHADOWED = [
+  {
+    name: 'all',
+    match: {},
+    algorithm: { type: 'prefix-aware' },
+    shadow: [{ type: 'prefix-aware' }, { type: 'round-robin' }],
+  },
+];
+
+/** Opens streams with long prompts, looks at what they hold, and ends them by `end`. */
+async function checkMemory(
+  t: TestContext,
+  backends: readonly TestBackend[],
+  routes: readonly object[],
+  end: () => void,
+  framed: boolean,
+): Promise<void> {
+  const { url } = await startRouter(t, backends, { defaults: HEALTH, routes });
+  const body = prompt(5_000_000);
+  const held = () => {
+    collect();
+    return process.memoryUsage().arrayBuffers;
+  };
+  const clients = [await open(t, url, body, framed)];
+  const before = held();
+  for (let count = 0; count < 8; count++) clients.push(await open(t, url, body, framed));
+  // One body may still be in a variable of whoever is at work; eight are 40 MB.
+  const grown = held() - before;
+  assert.ok(grown < 6_000_000, `${grown} bytes`);
+  end();
+  for (const client of clients) assert.match(String((await client.response('POST')).body), /\[DONE\]/);
+}
+
+for (const framed of [true, false]) {
+  test(`streams that have begun keep no bodies, ${framed ? 'with a length' : 'in chunks'}`, async (t) => {
+    const { url, end } = await engine(t);
+    await checkMemory(t, [{ url, models: ['m'] }], SHADOWED, end, framed);
+  });
+}
+
+test('a slab serves the next body as soon as the stream of the one before has begun', async (t) => {
+  const { url: backend, end } = await engine(t);
+  const { url } = await startRouter(t, [{ url: backend, models: ['m'] }], { defaults: HEALTH, routes: SHADOWED });
+  const slab = takeSlab(220_000)!;
+  returnSlab(slab);
+  const client = await open(t, url, prompt(220_000), true);
+  assert.ok(slab.includes('"model":"m"'), 'the body lay in it');
+  const again = takeSlab(220_000)!;
+  assert.equal(again, slab);
+  end();
+  assert.match(String((await client.response('POST')).body), /\[DONE\]/);
+  assert.notEqual(takeSlab(220_000), slab, 'it has not been returned twice');
+});
+
+test('the leg that computes the prompt elsewhere keeps no body either', async (t) => {
+  const prefill = await engine(t, true);
+  const decode = await engine(t);
+  const algorithm = {
+    type: 'disaggregated-prefill',
+    form: 'max-tokens',
+    prefill: { where: { role: 'prefill' } },
+    decode: { where: { role: 'decode' } },
+  };
+  const backends = [
+    { url: prefill.url, models: ['m'], labels: { role: 'prefill' } },
+    { url: decode.url, models: ['m'], labels: { role: 'decode' } },
+  ];
+  await checkMemory(t, backends, [{ name: 'all', match: {}, algorithm }], decode.end, true);
+});
