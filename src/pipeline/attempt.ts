@@ -34,6 +34,7 @@ export class Attempt implements RunningAttempt, RelayHooks {
   readonly #uncachedTokens: number;
   #relay!: Relay | AnswerCollector;
   #exchange: Exchange | undefined;
+  #keepsBody = true;
   #trace: AttemptTrace | undefined;
   #place!: Place<RunningAttempt>;
   #awaitsFirstByte = true;
@@ -138,15 +139,22 @@ export class Attempt implements RunningAttempt, RelayHooks {
     this.#observe({ type: 'first-byte', request: this.routed, candidate: this.backend });
   }
 
-  /** A stream lasts minutes, a body is 220 KB: what nobody will send again is not kept beside it. */
   onBegin(): void {
-    if (this.#exchange?.bodySent !== true) return;
-    this.#leg.dropBody();
-    this.routed.dropBody();
+    this.#dropBody();
   }
 
   onPiece(now: number): void {
     this.#telemetry.token(now);
+    // An answer can be heard of before the system says that it has taken the last of the body.
+    if (this.#keepsBody) this.#dropBody();
+  }
+
+  /** A stream lasts minutes, a body is 220 KB: what nobody will send again is not kept beside it. */
+  #dropBody(): void {
+    if (this.#exchange?.bodySent !== true) return;
+    this.#keepsBody = false;
+    this.#leg.dropBody();
+    this.routed.dropBody();
   }
 
   #begin(): void {

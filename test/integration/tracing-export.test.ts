@@ -53,8 +53,9 @@ async function withRouter(
 const toCollector = ({ url }: OtlpCollector) => ({ endpoint: url });
 /** What the log says of the export. */
 const reports = ({ logs }: SpawnedRouter) => logs.flatMap(({ msg }) => (msg?.startsWith('traces ') ? [msg] : []));
+/** Of the last request of a client: the router's own come at any time. */
 const header = (engine: Engine, name: string) => {
-  const { headers } = engine.requests.at(-1)!;
+  const { headers } = engine.requests.findLast(({ method }) => method === 'POST')!;
   const at = headers.findIndex((text, i) => i % 2 === 0 && text.toLowerCase() === name);
   return at < 0 ? undefined : headers[at + 1];
 };
