@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import fc from 'fast-check';
+import { isLessUsed } from '../../src/algorithms/lighter.ts';
 import { CandidateSet, choose, Field, WEIGHTS } from '../../src/algorithms/prefix-aware/policy.ts';
 import { type FakeCandidate, fleet } from './fleet.ts';
 
@@ -98,4 +100,56 @@ test('the load weighs as much as it is told to', () => {
   waiting(candidates, [100_000, 0]);
   assert.equal(chosen(candidates, warm), 1);
   assert.equal(chosen(candidates, { ...warm, load: 0 }), 0);
+});
+
+/** The two rules as `policy.ts` states them, every candidate compared with every other. */
+function byTheRules(
+  candidates: readonly FakeCandidate[],
+  depth: readonly number[],
+  miss: readonly number[],
+  share: number,
+) {
+  const queue = Math.min(...candidates.map(({ load, weight }) => load.uncachedTokens / weight));
+  const factor = WEIGHTS.miss + (WEIGHTS.behind * queue) / 1000;
+  const busy = candidates.map(
+    ({ load, weight }) => (WEIGHTS.load * (load.uncachedTokens + WEIGHTS.perSequence * load.inflight)) / weight,
+  );
+  const score = candidates.map(({ weight }, at) => busy[at]! + (factor * miss[at]!) / weight);
+  const least = (key: readonly number[], among: readonly number[]) =>
+    among.reduce((a, b) => {
+      if (key[a] !== key[b]) return key[b]! < key[a]! ? b : a;
+      return isLessUsed(candidates[b]!, candidates[a]!) ? b : a;
+    });
+  const all = [...candidates.keys()];
+  const deepest = Math.max(...depth);
+  const holders = all.filter((at) => deepest > 0 && depth[at] === deepest);
+  const best = least(score, all);
+  if (holders.length === 0 || holders.length >= Math.ceil(share * all.length * WEIGHTS.spread)) return best;
+  const idlest = least(busy, all);
+  return busy[least(busy, holders)]! > busy[idlest]! ? idlest : best;
+}
+
+test('the choice is that of the rules, whatever the loads, the holders and the weights', () => {
+  const one = fc.record({
+    // Powers of two, so that a product and a quotient tell the same of who is less used.
+    weight: fc.constantFrom(1, 1, 1, 2, 4),
+    inflight: fc.nat(2),
+    processed: fc.nat(3),
+    // Sums of fractions leave residues below 0 when nothing waits, and the least counts all the same; larger here than they are.
+    waits: fc.constantFrom(-200, 0, 0, 200, 400, 5_000),
+    depth: fc.nat(2),
+    miss: fc.constantFrom(0, 100, 1_000),
+  });
+  fc.assert(
+    fc.property(fc.array(one, { minLength: 1, maxLength: 12 }), fc.constantFrom(0, 0.1, 0.3, 1), (all, share) => {
+      const candidates = fleet(...all.map(({ weight }) => weight));
+      for (const [at, { inflight, processed, waits }] of all.entries()) {
+        Object.assign(candidates[at]!.load, { inflight, processed, uncachedTokens: waits });
+      }
+      const depth = all.map((given) => given.depth);
+      const miss = all.map((given) => given.miss);
+      assert.equal(chosen(candidates, { depth, miss, share }), byTheRules(candidates, depth, miss, share));
+    }),
+    { numRuns: 2_000 },
+  );
 });

@@ -77,18 +77,23 @@ export function choose(
 ): number {
   const { miss, depth, busy, score } = field;
   const count = loads.length;
-  const missFactor = weights.miss + (weights.behind * leastWaiting(loads, shares)) / situation.meanMiss;
   const { load: loadWeight, perSequence } = weights;
-  const best = new Least();
+  let waiting = Number.POSITIVE_INFINITY;
   for (let at = 0; at < count; at++) {
     const load = loads[at]!;
     const weight = shares[at]!;
-    const { inflight } = load;
-    const work = per(weight, loadWeight * (load.uncachedTokens + perSequence * inflight));
-    const key = work + per(weight, missFactor * miss[at]!);
-    busy[at] = work;
+    const { uncachedTokens } = load;
+    const waits = per(weight, uncachedTokens);
+    if (waits < waiting) waiting = waits;
+    busy[at] = per(weight, loadWeight * (uncachedTokens + perSequence * load.inflight));
+  }
+  const missFactor = weights.miss + (weights.behind * waiting) / situation.meanMiss;
+  const best = new Least();
+  for (let at = 0; at < count; at++) {
+    const weight = shares[at]!;
+    const key = busy[at]! + per(weight, missFactor * miss[at]!);
     score[at] = key;
-    if (key <= best.key) best.offer(at, key, inflight, per(weight, load.processed));
+    if (key <= best.key) best.offer(at, key, loads[at]!.inflight, per(weight, loads[at]!.processed));
   }
   const { deepest, share } = situation;
   if (deepest === 0) return best.at;
@@ -107,16 +112,6 @@ export function choose(
     newHolder.offer(at, busy[at]!, loads[at]!.inflight, per(shares[at]!, loads[at]!.processed));
   }
   return newHolder.at;
-}
-
-/** What awaits its first byte at the candidate with the least of it; prompt tokens per weight. */
-function leastWaiting(loads: readonly Load[], shares: Float64Array): number {
-  let least = Number.POSITIVE_INFINITY;
-  // Most often somebody has nothing, and then the others need not be asked.
-  for (let at = 0; at < loads.length && least > 0; at++) {
-    least = Math.min(least, per(shares[at]!, loads[at]!.uncachedTokens));
-  }
-  return least;
 }
 
 /** Most weights are 1, and a division takes as long as all else that is done for a candidate. */
