@@ -95,6 +95,7 @@ func attempt(t *testing.T, target string, streamed bool, timeout time.Duration) 
 	j := newJob("test", 2048)
 	j.timeout, j.slow = timeout, time.Hour
 	j.inWindow.Store(true)
+	j.chunksCount.Store(true)
 	p, err := dial(target, time.Second)
 	if err != nil {
 		t.Fatal(err)

@@ -90,10 +90,12 @@ func run(o options, j *job) {
 	}()
 	time.Sleep(warm)
 	j.inWindow.Store(true)
+	j.chunksCount.Store(true)
 	go j.watchPauses(end)
 	opened := time.Now()
 	say("start", nil)
 	time.Sleep(time.Until(end))
+	j.chunksCount.Store(false)
 	// Open-loop requests count by their arrival, so their window stays open until the last one is answered.
 	if o.arrivals == 0 {
 		j.inWindow.Store(false)

@@ -195,7 +195,7 @@ func (j *job) events(p *conn, ask wire.Ask, due time.Time, leaveAfter int) (bool
 			j.ttft.add(time.Since(due))
 		}
 		now := time.Now()
-		if k >= 1 && k <= ask.Chunks && j.inWindow.Load() {
+		if k >= 1 && k <= ask.Chunks && j.chunksCount.Load() {
 			j.chunks.Add(1)
 			j.delay.add(time.Duration(now.UnixNano() - wasDue))
 			if k > 1 {

@@ -15,6 +15,9 @@ import (
 // counters are shared by all connections; the plain ones count what happened inside the measured window.
 type counters struct {
 	inWindow atomic.Bool
+	// chunks count only while this holds as well: an open loop's streams all end soon after its last arrival, and the storm of their ends
+	// is no part of the load that was asked for.
+	chunksCount atomic.Bool
 
 	requests, chunks, aborted, slow, unanswered atomic.Int64
 	latency, ttft, delay, gap                   histogram
