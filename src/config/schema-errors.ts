@@ -215,13 +215,9 @@ function wrongType(node: Node, schema: Schema): Pick<Finding, 'code' | 'message'
 }
 
 function missingUnit(text: string, schema: Schema): Pick<Finding, 'code' | 'message' | 'hint'> {
+  if (text.length > 20) return { code: 'missing-unit', message: 'this number has no unit' };
   const example = `${Number(text)}${schema['x-unit'] === 'size' ? 'MiB' : 's'}`;
-  const shown = text.length > 20 ? 'this number' : text;
-  return {
-    code: 'missing-unit',
-    message: `${shown} has no unit`,
-    hint: text.length > 20 ? undefined : `write ${example} if that is meant`,
-  };
+  return { code: 'missing-unit', message: `${text} has no unit`, hint: `write ${example} if that is meant` };
 }
 
 function badChoice(node: Node, choices: readonly unknown[]): Pick<Finding, 'code' | 'message' | 'hint'> {

@@ -109,10 +109,11 @@ const ROLE_LABELS = ['prefill-model-labels', 'decode-model-labels'];
 function algorithm(values: Values, write: Write, notice: Notice): void {
   const logic = values.get('routing-logic');
   const key = values.get('session-key');
+  const roleLabelsUnused = (why: string): void => {
+    for (const flag of ROLE_LABELS) if (values.get(flag)) notice(flag, `--${flag} has no effect ${why}`);
+  };
   if (logic === undefined) {
-    for (const flag of ROLE_LABELS) {
-      if (values.get(flag)) notice(flag, `--${flag} has no effect without --routing-logic disaggregated_prefill`);
-    }
+    roleLabelsUnused('without --routing-logic disaggregated_prefill');
     if (key !== undefined) write(['defaults', 'algorithm', 'key'], key, 'session-key');
     return;
   }
@@ -133,9 +134,7 @@ function algorithm(values: Values, write: Write, notice: Notice): void {
     write(['defaults', 'algorithm', 'loadWeight'], number(beta), 'loadaware-beta');
   } else if (beta) notice('loadaware-beta', `--loadaware-beta has no effect with --routing-logic ${logic}`);
   if (type !== 'disaggregated-prefill') {
-    for (const flag of ROLE_LABELS) {
-      if (values.get(flag)) notice(flag, `--${flag} has no effect with --routing-logic ${logic}`);
-    }
+    roleLabelsUnused(`with --routing-logic ${logic}`);
     return;
   }
   const form = logic === 'disaggregated_prefill' ? 'max-tokens' : 'kv-transfer';
