@@ -1,3 +1,5 @@
+import { forEachLine } from './page-lines.ts';
+
 const OWN = 'vllm:';
 /** Only an engine counts it: the page of a router in front of engines has other series with vLLM's names. */
 const GENERATED = 'vllm:generation_tokens';
@@ -10,14 +12,10 @@ const GENERATED = 'vllm:generation_tokens';
 export function engineFigures(page: string): number | undefined {
   let hash = 0x811c9dc5;
   let found = false;
-  for (let start = 0; start < page.length; ) {
-    const newline = page.indexOf('\n', start);
-    const end = newline === -1 ? page.length : newline;
-    if (page.startsWith(OWN, start)) {
-      found ||= page.startsWith(GENERATED, start);
-      for (let at = start; at < end; at++) hash = Math.imul(hash ^ page.charCodeAt(at), 0x01000193);
-    }
-    start = end + 1;
-  }
+  forEachLine(page, (start, end) => {
+    if (!page.startsWith(OWN, start)) return;
+    found ||= page.startsWith(GENERATED, start);
+    for (let at = start; at < end; at++) hash = Math.imul(hash ^ page.charCodeAt(at), 0x01000193);
+  });
   return found ? hash : undefined;
 }

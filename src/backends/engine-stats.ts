@@ -1,3 +1,5 @@
+import { forEachLine } from './page-lines.ts';
+
 /** What one `/metrics` page says; the scraper adds when and for whom. */
 export interface EnginePage {
   readonly running: number;
@@ -92,12 +94,9 @@ function labelNumber(sample: Sample | undefined, label: string): number | undefi
 /** One pass over the lines, most of which are buckets of histograms and left alone after their name. */
 function readFamilies(text: string): Map<string, Sample[]> {
   const families = new Map<string, Sample[]>();
-  for (let start = 0; start < text.length; ) {
-    const newline = text.indexOf('\n', start);
-    const end = newline === -1 ? text.length : newline;
+  forEachLine(text, (start, end) => {
     if (text.charCodeAt(start) !== 35 /* # */) readSample(text, start, end, families);
-    start = end + 1;
-  }
+  });
   return families;
 }
 
