@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { nextTurn } from '../turns.ts';
 
 /** Bytes written at a time: with a reader on the next core the system goes on copying, all 33 MB for up to 9 ms. */
 const PIECE = 1024 * 1024;
@@ -24,7 +25,7 @@ export class BodyWriter {
       return;
     }
     this.#unsent = body.subarray(PIECE);
-    this.#socket.write(body.subarray(0, PIECE), () => setImmediate(() => this.#goOn()));
+    this.#socket.write(body.subarray(0, PIECE), () => void nextTurn().then(() => this.#goOn()));
   }
 
   #goOn(): void {
