@@ -1,6 +1,7 @@
 import { RouterError } from '../errors.ts';
 import { readBody } from '../pipeline/read-body.ts';
 import { sendJson } from '../pipeline/respond.ts';
+import { returnSlab } from '../proxy/body-slabs.ts';
 import type { AdminDeps, AdminRequest } from './admin-deps.ts';
 import { explainRoute } from './explain-route.ts';
 import type { RouteQuestion } from './route-question.ts';
@@ -24,8 +25,16 @@ export function getRoute({ res, query, snapshot }: AdminRequest, { registry, now
 
 /** The same with a JSON body: `{model, headers, session, prompt}`. */
 export async function postRoute({ req, res, snapshot }: AdminRequest, { registry, now }: AdminDeps): Promise<void> {
-  const { body } = await readBody(req, res, MAX_BODY);
-  sendJson(res, 200, explainRoute(snapshot, parseQuestion(body), registry, now()));
+  sendJson(res, 200, explainRoute(snapshot, await readQuestion(req, res), registry, now()));
+}
+
+async function readQuestion(req: AdminRequest['req'], res: AdminRequest['res']): Promise<RouteQuestion> {
+  const { body, slab } = await readBody(req, res, MAX_BODY);
+  try {
+    return parseQuestion(body);
+  } finally {
+    if (slab !== undefined) returnSlab(slab);
+  }
 }
 
 function headerPair(text: string): [string, string] {

@@ -143,6 +143,25 @@ test('a slab serves the next body as soon as the stream of the one before has be
   assert.notEqual(takeSlab(220_000), slab, 'it has not been returned twice');
 });
 
+test('a slab serves the next body once a question about routes is answered, or refused', async (t) => {
+  const { url: backend } = await engine(t);
+  const { router } = await startRouter(t, [{ url: backend, models: ['m'] }], { defaults: HEALTH });
+  const { port } = [...router.listeners].find(({ name }) => name === 'admin')!.address;
+  const slab = takeSlab(220_000)!;
+  returnSlab(slab);
+  for (const [body, status] of [
+    [JSON.stringify({ model: 'm', prompt: 'x'.repeat(200_000) }), 200],
+    [`{"model":${' '.repeat(200_000)}`, 400],
+  ] as const) {
+    const headers = { 'content-type': 'application/json' };
+    const answer = await fetch(`http://127.0.0.1:${port}/admin/route`, { method: 'POST', headers, body });
+    assert.equal(answer.status, status);
+    const again = takeSlab(220_000)!;
+    assert.ok(again === slab, 'it is free again');
+    returnSlab(again);
+  }
+});
+
 test('the leg that computes the prompt elsewhere keeps no body either', async (t) => {
   const prefill = await engine(t, true);
   const decode = await engine(t);
