@@ -13,10 +13,10 @@ import { endOf, told } from './stream-end.ts';
 
 /**
  * The router in front of two real engines, by hand: node test/real-engine/run.ts --model NAME --start 'COMMAND … --port {port}'
- * [--drain=FLAGS] [--limit=FLAGS] [--hangs] [--caches] [--pauses] [--only REGEXP] [--keep FOLDER]. The flags are added to the command for the steps that need such an
- * engine; `--hangs`: SIGTERM leaves requests without a byte, as vLLM's default does; `--caches`: its usage tells cached tokens (vLLM:
- * `--enable-prompt-tokens-details`); `--pauses`: it has `POST /pause` and `/resume` (vLLM: `VLLM_SERVER_DEV_MODE=1`);
- * `--keep`: the engines' output and the router's log go there.
+ * [--drain=FLAGS] [--limit=FLAGS] [--hangs] [--caches] [--pauses] [--only REGEXP] [--keep FOLDER]. The flags are added to the command for the
+ * steps that need such an engine; `--hangs`: SIGTERM leaves requests without a byte, as vLLM's default does; `--caches`: its usage tells
+ * cached tokens (vLLM: `--enable-prompt-tokens-details`); `--pauses`: it has `POST /pause` and `/resume` (vLLM: `VLLM_SERVER_DEV_MODE=1`);
+ * `--only`: the steps of these names; `--keep`: the engines' output and the router's log go there.
  */
 const { values } = parseArgs({
   options: {
