@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { RouterError } from '../errors.ts';
-import { takeSlab } from '../proxy/body-slabs.ts';
+import { returnSlab, takeLongSlab, takeSlab } from '../proxy/body-slabs.ts';
 import { bodyTooLarge, PROMISED, type ReadBody } from '../proxy/client/plain-body.ts';
 import { PlainRequest } from '../proxy/client/plain-request.ts';
 import { nextTurn } from '../proxy/turns.ts';
@@ -19,7 +19,7 @@ export function readBody(
   if (declared > limit) return Promise.reject(bodyTooLarge(limit));
   // A client that asks first is told to go on only now: key and size have been looked at.
   if (request.headers.expect !== undefined && request.httpVersionMinor === 1) response.writeContinue();
-  const slab = takeSlab(declared);
+  let slab = takeSlab(declared);
   return new Promise((resolve, reject) => {
     let whole = slab;
     let pieces: Buffer[] | undefined;
@@ -27,7 +27,8 @@ export function readBody(
     let length = 0;
     const onData = (piece: Buffer) => {
       if (whole === undefined && length > PROMISED && declared > length) {
-        whole = Buffer.allocUnsafeSlow(declared);
+        slab = takeLongSlab(declared);
+        whole = slab ?? Buffer.allocUnsafeSlow(declared);
         Buffer.concat(pieces ?? [first!]).copy(whole);
         pieces = first = undefined;
       }
@@ -37,7 +38,7 @@ export function readBody(
       else pieces.push(piece);
       length += piece.length;
       if (length <= limit) return;
-      forget();
+      drop();
       request.pause();
       reject(bodyTooLarge(limit));
     };
@@ -49,8 +50,12 @@ export function readBody(
       else void joinInTurns(pieces, length).then((body) => resolve({ body, slab: undefined }));
     };
     const onClose = () => {
-      forget();
+      drop();
       reject(new RouterError('bad_request', { detail: 'the request ended early' }));
+    };
+    const drop = () => {
+      forget();
+      if (slab !== undefined) returnSlab(slab);
     };
     const forget = () => {
       request.off('data', onData);

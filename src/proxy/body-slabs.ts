@@ -1,3 +1,4 @@
+import { returnLargeSlab, takeLargeSlab } from './large-slabs.ts';
 import { SCAN_MEMORY, SLABS } from './scan-memory.ts';
 
 /**
@@ -22,8 +23,20 @@ export function takeSlab(size: number): Buffer | undefined {
   return Buffer.from(SCAN_MEMORY, unused - length, length);
 }
 
+/**
+ * As `takeSlab`, for somebody who has sent enough of so long a body that memory for all of it is due; undefined for what the scanner's
+ * memory is for.
+ */
+export function takeLongSlab(size: number): Buffer | undefined {
+  return size > LARGEST ? takeLargeSlab(size) : undefined;
+}
+
 /** To be called only when nothing reads the slab any more, sockets included. */
 export function returnSlab(slab: Buffer): void {
+  if (slab.length > LARGEST) {
+    returnLargeSlab(slab);
+    return;
+  }
   const list = free.get(slab.length);
   if (list === undefined) free.set(slab.length, [slab]);
   else list.push(slab);

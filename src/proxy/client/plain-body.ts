@@ -1,6 +1,6 @@
 import { RouterError } from '../../errors.ts';
 import { formatSize } from '../../units.ts';
-import { returnSlab, takeSlab } from '../body-slabs.ts';
+import { returnSlab, takeLongSlab, takeSlab } from '../body-slabs.ts';
 
 /** The whole body in one buffer; `slab` is what that lies in, where it is to be returned. */
 export interface ReadBody {
@@ -109,7 +109,8 @@ export class PlainBody {
   #makeRoom(count: number): void {
     const target = this.#target!;
     if (this.received + count <= target.length) return;
-    const whole = Buffer.allocUnsafeSlow(this.length);
+    this.#slab = takeLongSlab(this.length);
+    const whole = this.#slab ?? Buffer.allocUnsafeSlow(this.length);
     target.copy(whole, 0, 0, this.received);
     this.#target = whole;
   }
