@@ -63,8 +63,10 @@ export interface Exchange {
   abort(): void;
   pause(): void;
   resume(): void;
-  /** The system has taken the whole body: nothing reads it any more. False for a connection that was cut, until its socket is closed. */
+  /** The system has taken the whole body: nothing reads it any more. */
   readonly bodySent: boolean;
+  /** Calls when nothing reads the body any more: at once if it is sent, otherwise when the socket is closed, which the end of this must bring. */
+  whenBodyFree(call: () => void): void;
 }
 
 export interface UpstreamPool {

@@ -178,7 +178,7 @@ export class Attempt implements RunningAttempt, RelayHooks {
     const beforeFirstByte = this.#awaitsFirstByte;
     this.#firstByteSeen();
     backend.load.finished();
-    if (this.#exchange?.bodySent === false) routed.bodyInUse = true;
+    if (this.#exchange?.bodySent === false) routed.bodyReadBy(this.#exchange);
     backend.attempts.delete(this.#place);
     const { config } = this.route;
     if (!beforeFirstByte) backend.lastByteAt = Math.max(backend.lastByteAt, this.lastByteAt);

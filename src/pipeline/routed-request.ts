@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { PickRequest } from '../algorithms/algorithm.ts';
 import type { Backend } from '../backends/backend.ts';
+import type { Exchange } from '../backends/pool.ts';
 import type { ListenerConfig } from '../config/config.ts';
 import { type ApiKind, apiKind } from '../proxy/api-kind.ts';
 import { returnSlab } from '../proxy/body-slabs.ts';
@@ -45,8 +46,10 @@ export class RoutedRequest implements PickRequest {
   /** What goes to the backend; the bytes that came, but for an alias. Empty once it is dropped. */
   body: Buffer = EMPTY;
   members: JsonMembers | undefined;
-  /** A socket may still read the body although its attempt is over. */
-  bodyInUse = false;
+  /** Sockets that may still read the body although their attempts are over. */
+  #readers = 0;
+  /** Of the body that is dropped, while somebody may read it. */
+  #slab: Buffer | undefined;
   /** Present where the client asked and may know. */
   readonly explanation: Explanation | undefined;
   /** As the client asked. */
@@ -116,11 +119,26 @@ export class RoutedRequest implements PickRequest {
     this.members = undefined;
     this.received = undefined;
     if (received === undefined) return;
-    const { slab } = received;
+    this.#slab = received.slab;
     // Whoever waits for the answer may still have the object in a variable.
     received.body = EMPTY;
     received.slab = undefined;
-    if (slab !== undefined && !this.bodyInUse) returnSlab(slab);
+    this.#returnSlab();
+  }
+
+  /** The attempt is over, and its socket may still read the body. */
+  bodyReadBy(exchange: Pick<Exchange, 'whenBodyFree'>): void {
+    this.#readers++;
+    exchange.whenBodyFree(() => {
+      this.#readers--;
+      this.#returnSlab();
+    });
+  }
+
+  #returnSlab(): void {
+    if (this.#readers > 0 || this.#slab === undefined) return;
+    returnSlab(this.#slab);
+    this.#slab = undefined;
   }
 
   bodyField(name: string): string | undefined {

@@ -4,9 +4,10 @@ import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { returnSlab, takeSlab } from '../../src/proxy/body-slabs.ts';
+import { returnSlab, takeLongSlab, takeSlab } from '../../src/proxy/body-slabs.ts';
 import { RawClient } from '../fakes/raw-client.ts';
 import type { TestBackend } from '../fakes/spawn-router.ts';
+import { eventually } from '../integration/fleet.ts';
 import { startRouter } from './in-process.ts';
 
 setFlagsFromString('--expose-gc');
@@ -160,6 +161,73 @@ test('a slab serves the next body once a question about routes is answered, or r
     assert.ok(again === slab, 'it is free again');
     returnSlab(again);
   }
+});
+
+/** An engine that closes when the whole of a request of `length` bytes has come; undefined: it reads no more than the beginning. */
+async function failing(t: TestContext, length: number | undefined): Promise<{ url: string; requests: number }> {
+  const engine = { url: '', requests: 0 };
+  const server = createServer((socket) => {
+    t.after(() => socket.destroy());
+    socket.on('error', () => {});
+    let count = 0;
+    socket.on('data', (bytes) => {
+      if (count === 0 && bytes.toString('latin1', 0, 4) !== 'POST') {
+        socket.end('HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n');
+        return;
+      }
+      count += bytes.length;
+      if (length !== undefined && count < length) return;
+      engine.requests++;
+      if (length === undefined) socket.pause();
+      else socket.resetAndDestroy();
+    });
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => server.close());
+  engine.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return engine;
+}
+
+const POST = (length: number) =>
+  `POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: ${length}\r\n\r\n`;
+
+test('a body that was being sent when its client left gives its memory back when the socket is closed, not before', async (t) => {
+  const engine = await failing(t, undefined);
+  const { url } = await startRouter(t, [{ url: engine.url, models: ['m'] }], { defaults: HEALTH });
+  const size = 30_000_000;
+  const slab = takeLongSlab(size)!;
+  returnSlab(slab);
+  const client = await RawClient.open(url);
+  client.send(POST(prompt(size).length));
+  client.send(prompt(size));
+  await eventually(async () => engine.requests === 1);
+  assert.ok(takeLongSlab(size) !== slab, 'it is being sent');
+  client.destroy();
+  await eventually(() => takeLongSlab(size) === slab);
+  assert.ok(slab.includes('"model":"m"'), 'the body lay in it');
+});
+
+test('a body gives its memory back when the engine dies of it', async (t) => {
+  const body = prompt(220_000);
+  const engines = [await failing(t, body.length), await failing(t, body.length)];
+  const backends = engines.map(({ url }) => ({ url, models: ['m'] }));
+  const { url } = await startRouter(t, backends, { defaults: HEALTH });
+  const slab = takeSlab(body.length)!;
+  returnSlab(slab);
+  for (let round = 1; round <= 3; round++) {
+    const client = await RawClient.open(url);
+    client.send(POST(body.length));
+    client.send(body);
+    const answer = await client.response('POST');
+    assert.equal(answer.status, 502, String(answer.body));
+    client.destroy();
+    const again = takeSlab(body.length)!;
+    assert.ok(again === slab, 'it is free again');
+    returnSlab(again);
+    slab.fill(0);
+  }
+  assert.equal(engines[0]!.requests + engines[1]!.requests, 6);
 });
 
 test('the leg that computes the prompt elsewhere keeps no body either', async (t) => {

@@ -8,14 +8,25 @@ const PIECE = 1024 * 1024;
 export class BodyWriter {
   readonly #socket: Socket;
   #unsent: Buffer | undefined;
+  /** The system has let go of what was being written, too: the handle is closed, which comes later than `destroyed` and `closed`. */
+  #closed = false;
 
   constructor(socket: Socket) {
     this.#socket = socket;
+    socket.once('close', () => {
+      this.#closed = true;
+    });
   }
 
   /** The system has everything that was to be sent. */
   get done(): boolean {
     return this.#unsent === undefined && this.#socket.writableLength === 0 && !this.#socket.destroyed;
+  }
+
+  /** Calls when nothing reads the latest body any more. */
+  whenFree(call: () => void): void {
+    if (this.done || this.#closed) call();
+    else this.#socket.once('close', call);
   }
 
   write(body: Buffer): void {

@@ -71,6 +71,10 @@ export class Connection {
     return this.#bodies.done;
   }
 
+  whenBodyFree(call: () => void): void {
+    this.#bodies.whenFree(call);
+  }
+
   /** Head and body leave in one write where the socket allows; before the connection stands, the socket keeps them. */
   send(exchange: SocketExchange): void {
     this.#exchange = exchange;

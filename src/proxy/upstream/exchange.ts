@@ -32,6 +32,8 @@ export class SocketExchange implements Exchange {
   /** It is on its second connection because the first had gone stale. */
   resent = false;
   #bodySent = false;
+  /** The latest. */
+  #carrier: Connection | undefined;
 
   constructor(request: UpstreamRequest, handler: UpstreamHandler, connectTimeout: number) {
     this.request = request;
@@ -43,8 +45,15 @@ export class SocketExchange implements Exchange {
     return this.connection?.allSent ?? this.#bodySent;
   }
 
+  whenBodyFree(call: () => void): void {
+    const carrier = this.connection ?? this.#carrier;
+    if (this.bodySent || carrier === undefined) call();
+    else carrier.whenBodyFree(call);
+  }
+
   /** The connection is no longer its own. */
   detached(bodySent: boolean): void {
+    this.#carrier = this.connection;
     this.connection = undefined;
     this.#bodySent = bodySent;
   }

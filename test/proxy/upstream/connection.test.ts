@@ -80,6 +80,29 @@ test('a long body is written in several turns of the event loop, and is sent whe
   assert.equal(requests[0]!.length - requests[0]!.indexOf('\r\n\r\n') - 4, body.length);
 });
 
+test('a body that is cut off while it is written is free when the socket is closed, not before', async (t) => {
+  const { url } = await scripted(t, () => {});
+  let sent: Exchange | undefined;
+  void exchange(
+    pool(t, url),
+    { method: 'POST', body: Buffer.alloc(30_000_000) },
+    { started: (begun) => (sent = begun) },
+  );
+  let free = 0;
+  await new Promise<void>((resolve) => {
+    setImmediate(() => {
+      sent!.abort();
+      sent!.whenBodyFree(() => {
+        free++;
+        resolve();
+      });
+      assert.equal(free, 0);
+    });
+  });
+  sent!.whenBodyFree(() => free++);
+  assert.equal(free, 2, 'at once');
+});
+
 test('a connection is reused, most recent first, and not after 4 s of idleness', async (t) => {
   let time = 0;
   const { url, sockets } = await scripted(t, (socket) => socket.write(ANSWER));
