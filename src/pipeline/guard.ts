@@ -15,7 +15,7 @@ export function guard(deps: PipelineDeps): Middleware<State> {
     const id = requestId(req.headers['x-request-id']);
     ctx.state.id = id;
     // A connection that will be closed says so, while the client can still choose another.
-    if (deps.closing()) res.setHeader('connection', 'close');
+    if (deps.closing(req.socket)) res.setHeader('connection', 'close');
     let isHttp = false;
     try {
       checkProtocol(req);

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import type { ListenerConfig } from '../config/config.ts';
 import type { RouterError } from '../errors.ts';
 import type { Forwarding } from './forward.ts';
@@ -30,10 +31,10 @@ export interface PipelineDeps extends Forwarding {
   readonly snapshot: () => Snapshot;
   /** The listener as that config describes it. */
   readonly listener: (snapshot: Snapshot) => ListenerConfig;
-  /** Connections are to end with their answer: a drain has begun, or memory runs short. */
-  readonly closing: () => boolean;
-  /** No memory for further requests. */
-  readonly full: () => boolean;
+  /** The connection is to end with its answer: a drain has begun, memory runs short, or there are too many. */
+  readonly closing: (socket: Socket) => boolean;
+  /** No memory for further requests, or no descriptor for one from there. */
+  readonly full: (socket: Socket) => boolean;
   /** The key's name if it may be used at this listener; undefined if not. */
   readonly authenticate: (listener: ListenerConfig, presented: string) => ApiKeyHolder | undefined;
 }

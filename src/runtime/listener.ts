@@ -9,7 +9,7 @@ import { RouterError } from '../errors.ts';
 import { MAX_HEAD } from '../proxy/client/plain-connection.ts';
 import { KEEP_ALIVE } from '../proxy/client/plain-response.ts';
 import { type OnRefused, onClientError, rawAnswer } from './client-error.ts';
-import type { ConnectionCap } from './connection-cap.ts';
+import type { Accepts } from './connection-cap.ts';
 import { PlainFront, type PlainHandler, type TimeLimits } from './plain-front.ts';
 
 const SERVER_OPTIONS = {
@@ -45,7 +45,7 @@ export class Listener {
     config: ListenerConfig,
     handle: RequestListener,
     forwards: (path: string) => boolean,
-    cap: ConnectionCap,
+    cap: Accepts,
     times: Partial<TimeLimits> = {},
     refused: OnRefused = () => {},
   ) {
@@ -54,7 +54,7 @@ export class Listener {
     const options = { ...SERVER_OPTIONS, ...times };
     if (config.tls) {
       this.#server = createTlsServer({ ...TLS_OPTIONS, ...options, ...readTls(config) }, handle);
-      this.#server.on('connection', (socket) => cap.accept(socket, refused));
+      this.#server.on('connection', (socket) => cap.accept(socket, refused, false));
     } else {
       const server = createServer(options, handle);
       this.#server = server;

@@ -1,4 +1,5 @@
 import type { RequestListener } from 'node:http';
+import type { Socket } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
 import type { Config, ListenerConfig } from '../config/config.ts';
 import { ENDPOINTS } from '../pipeline/endpoints.ts';
@@ -19,7 +20,10 @@ export class ListenerSet {
   readonly #onRefused: (listener: string) => OnRefused;
   #open = new Map<string, Listener>();
   readonly #closing = new Set<Listener>();
-  readonly #cap = new ConnectionCap();
+  readonly #clients = new ConnectionCap();
+  readonly #own = ConnectionCap.forOwn();
+  /** Names of those that forward nothing. */
+  #quiet: ReadonlySet<string> = new Set();
 
   constructor(
     handler: (config: ListenerConfig) => RequestListener,
@@ -59,7 +63,10 @@ export class ListenerSet {
           continue;
         }
         const refused = this.#onRefused(listener.name);
-        const fresh = new Listener(listener, this.#handler(listener), forwards, this.#cap, {}, refused);
+        const { name } = listener;
+        const accept: ConnectionCap['accept'] = (...connection) =>
+          (this.#quiet.has(name) ? this.#own : this.#clients).accept(...connection);
+        const fresh = new Listener(listener, this.#handler(listener), forwards, { accept }, {}, refused);
         next.set(listener.name, fresh);
         if (going.some((old) => old.blocks(listener))) late.push([listener, fresh]);
         else {
@@ -74,11 +81,18 @@ export class ListenerSet {
     return {
       commit: () => {
         for (const rotate of rotations) rotate();
+        const quiet = Object.values(config.listeners).filter(({ serve }) => !serve.includes('openai'));
+        this.#quiet = new Set(quiet.map(({ name }) => name));
         this.#commit(next, new Set(late.map(([, listener]) => listener)));
         for (const [config, listener] of late) void this.#bindLate(config, listener);
       },
       rollback,
     };
+  }
+
+  /** See `ConnectionCap`. */
+  isBeyondCap(socket: Socket): boolean {
+    return this.#clients.isBeyond(socket);
   }
 
   /** Accepts no more, lets open requests finish. Resolves when the last has. */

@@ -4,7 +4,7 @@ import { Roster } from '../backends/roster.ts';
 import { RouterError } from '../errors.ts';
 import { type ConnectionHost, PlainConnection } from '../proxy/client/plain-connection.ts';
 import { type OnRefused, rawAnswer } from './client-error.ts';
-import type { ConnectionCap } from './connection-cap.ts';
+import type { Accepts } from './connection-cap.ts';
 
 /** ms; as `node:http`'s options of the same names. */
 export interface TimeLimits {
@@ -25,7 +25,7 @@ export class PlainFront implements ConnectionHost {
   readonly serves: PlainHandler['serves'];
   readonly handle: PlainHandler['handle'];
   readonly #connections = new Roster<PlainConnection>();
-  readonly #cap: ConnectionCap;
+  readonly #cap: Accepts;
   readonly #times: TimeLimits;
   readonly #refused: OnRefused;
   readonly #server: Server;
@@ -34,7 +34,7 @@ export class PlainFront implements ConnectionHost {
   #empty: (() => void) | undefined;
   closing = false;
 
-  constructor(server: Server, handler: PlainHandler, cap: ConnectionCap, times: TimeLimits, refused: OnRefused) {
+  constructor(server: Server, handler: PlainHandler, cap: Accepts, times: TimeLimits, refused: OnRefused) {
     this.#server = server;
     this.serves = handler.serves;
     this.handle = handler.handle;
@@ -70,7 +70,7 @@ export class PlainFront implements ConnectionHost {
 
   #accept(accepted: Socket): void {
     const connection = PlainConnection.open(accepted, this);
-    this.#cap.accept(connection?.socket ?? accepted, this.#refused);
+    this.#cap.accept(connection?.socket ?? accepted, this.#refused, true);
     if (connection === undefined) {
       this.handOver(accepted);
       return;

@@ -265,8 +265,8 @@ export class Router {
       },
       snapshot: () => this.#snapshot!,
       listener,
-      closing: () => this.#draining || this.#memory.level !== 'none',
-      full: () => this.#memory.level === 'full',
+      closing: (socket) => this.#draining || this.#memory.level !== 'none' || this.#listeners.isBeyondCap(socket),
+      full: (socket) => this.#memory.level === 'full' || this.#listeners.isBeyondCap(socket),
       authenticate,
     };
     const own = ownEndpoints({

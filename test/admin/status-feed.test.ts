@@ -113,8 +113,8 @@ test('a reload that takes the listener’s admin away ends the stream; others ar
   viewer.client.destroy();
 });
 
-test('more than 64 viewers are refused, and make room when they leave', async () => {
-  const viewers = await Promise.all(Array.from({ length: 64 }, () => Viewer.open()));
+test('more than 16 viewers are refused, and make room when they leave', async () => {
+  const viewers = await Promise.all(Array.from({ length: 16 }, () => Viewer.open()));
   await Promise.all(viewers.map((viewer) => viewer.next()));
   const refused = await ask(router.adminUrl, '/admin/events');
   assert.equal(refused.status, 503);
