@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
 import { type TestContext, test } from 'node:test';
+import type { Engine } from '../../src/simulator/engine/engine.ts';
 import type { EngineOptions } from '../../src/simulator/engine/options.ts';
 import { sseEvents } from '../fakes/framing.ts';
 import { RawClient, rawRequest } from '../fakes/raw-client.ts';
@@ -137,6 +138,40 @@ test('fault 61: an hour forth or back on the wall clock moves no timer and eject
     assert.equal(await fleet.count('vllm_router_backend_state', 'state="ready"'), 2);
     assert.equal(await fleet.count('vllm_router_upstream_failures_total'), 0);
   }
+});
+
+test('fault 16: however long a 429 asks for, its backend is asked again after a minute', async (t) => {
+  const clock = `
+    const { performance } = globalThis;
+    const now = performance.now.bind(performance);
+    let shift = 0;
+    performance.now = () => now() + shift;
+    process.on('SIGUSR2', () => {
+      shift += 30_000;
+      process.stderr.write('shift ' + shift + '\\n');
+    });`;
+  const defaults = { health: { interval: '0s' }, retry: { attempts: 1 } };
+  const fleet = await start(t, { m: [{}, {}] }, { defaults }, { preload: clock });
+  const [a, b] = fleet.of('m') as [Engine, Engine];
+  a.faults.set({ kind: 'status', status: 429, retryAfter: '300' });
+  const asked = () => a.requests.filter(({ method }) => method === 'POST').length;
+  const ask = async () => {
+    for (let count = 0; count < 4; count++) assert.equal((await fleet.chat('m')).status, 200);
+  };
+  const after = async (ms: number) => {
+    fleet.router.signal('SIGUSR2');
+    await eventually(() => fleet.router.noise.includes(`shift ${ms}`));
+  };
+  await ask();
+  assert.equal(asked(), 1);
+  a.faults.clear();
+  await after(30_000);
+  await ask();
+  assert.equal(asked(), 1);
+  await after(60_000);
+  await ask();
+  assert.equal(asked(), 3, 'each second one again');
+  assert.ok(b.requests.length > 0);
 });
 
 test('fault 62: at 92 % of its memory it ends connections, at 95 % it refuses requests; health goes on, and it recovers', async (t) => {
