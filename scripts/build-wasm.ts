@@ -1,25 +1,35 @@
-/** Assembles src/proxy/json-strings.wat into the TypeScript file that carries it. `--check`: fails when that file is not current. */
-import { readFileSync, writeFileSync } from 'node:fs';
-import { pathToFileURL } from 'node:url';
+/** Assembles each .wat of src into the TypeScript file beside it that carries it. `--check`: fails where one is not current. */
+import { globSync, readFileSync, writeFileSync } from 'node:fs';
+import { basename } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import wabt from 'wabt';
 
-const SOURCE = new URL('../src/proxy/json-strings.wat', import.meta.url);
-const TARGET = new URL('../src/proxy/json-strings-wasm.ts', import.meta.url);
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
-/** The text that the target must have. */
-export async function generate(): Promise<string> {
+/** The files that carry modules, from the root, with the text that each must have. */
+export async function generate(): Promise<ReadonlyMap<string, string>> {
   const { parseWat } = await wabt();
-  const { buffer } = parseWat('json-strings.wat', readFileSync(SOURCE, 'utf8'), { simd: true }).toBinary({});
-  const base64 = Buffer.from(buffer).toString('base64');
-  const lines = base64.match(/.{1,110}/g)!.map((line) => `  '${line}'`);
-  return `/** Generated from json-strings.wat by \`npm run build:wasm\`. */\nexport const JSON_STRINGS_WASM =\n${lines.join(' +\n')};\n`;
+  const texts = new Map<string, string>();
+  for (const source of globSync('src/**/*.wat', { cwd: ROOT }).sort()) {
+    const name = basename(source, '.wat');
+    const { buffer } = parseWat(`${name}.wat`, readFileSync(ROOT + source, 'utf8'), { simd: true }).toBinary({});
+    const base64 = Buffer.from(buffer).toString('base64');
+    const lines = base64.match(/.{1,110}/g)!.map((line) => `  '${line}'`);
+    const constant = `${name.toUpperCase().replaceAll('-', '_')}_WASM`;
+    texts.set(
+      source.replace(/\.wat$/, '-wasm.ts'),
+      `/** Generated from ${name}.wat by \`npm run build:wasm\`. */\nexport const ${constant} =\n${lines.join(' +\n')};\n`,
+    );
+  }
+  return texts;
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1]!).href) {
-  const text = await generate();
-  if (!process.argv.includes('--check')) writeFileSync(TARGET, text);
-  else if (readFileSync(TARGET, 'utf8') !== text) {
-    process.stderr.write('src/proxy/json-strings-wasm.ts is not current: npm run build:wasm\n');
-    process.exitCode = 1;
+  for (const [file, text] of await generate()) {
+    if (!process.argv.includes('--check')) writeFileSync(ROOT + file, text);
+    else if (readFileSync(ROOT + file, 'utf8') !== text) {
+      process.stderr.write(`${file} is not current: npm run build:wasm\n`);
+      process.exitCode = 1;
+    }
   }
 }

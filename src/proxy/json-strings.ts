@@ -1,12 +1,16 @@
-import { SCAN_MEMORY, scanString, WINDOW } from './scan-memory.ts';
+import { BODY_MEMORY, instantiate, SCAN_WINDOW } from '../body-memory.ts';
+import { JSON_STRINGS_WASM } from './json-strings-wasm.ts';
+
+/** As in json-strings.wat; offsets in the memory. */
+const { stringEnd } = instantiate(JSON_STRINGS_WASM) as { stringEnd(at: number, end: number): number };
 
 /**
  * Finds the ends of strings in a body with SIMD. A loop over bytes, or the native search for quotes, takes 160 µs for a
- * prompt of 220 KB with an escape in each line; this takes 25 and sees control characters. A body that was received in the module's
- * memory is scanned where it lies, others are copied there, a window at a time.
+ * prompt of 220 KB with an escape in each line; this takes 25 and sees control characters. A body that was received in the memory of
+ * bodies is scanned where it lies, others are copied there, a window at a time.
  */
 export class JsonStrings {
-  readonly #memory = new Uint8Array(SCAN_MEMORY);
+  readonly #window = new Uint8Array(BODY_MEMORY, SCAN_WINDOW.start, SCAN_WINDOW.length);
   #body: Uint8Array = new Uint8Array(0);
   #to = 0;
   /** Where the string goes on that `end` has not seen the end of; that is `to`, or one more behind a back-slash. */
@@ -23,7 +27,7 @@ export class JsonStrings {
   load(body: Uint8Array, from = 0, to = body.length): void {
     this.#body = body;
     this.#to = to;
-    if (body.buffer !== SCAN_MEMORY) {
+    if (body.buffer !== BODY_MEMORY) {
       this.#slide(from);
       return;
     }
@@ -43,7 +47,7 @@ export class JsonStrings {
         if (from >= this.#to) return this.#past(from);
         this.#slide(from);
       }
-      const found = scanString(from + this.#shift, this.#end + this.#shift);
+      const found = stringEnd(from + this.#shift, this.#end + this.#shift);
       if (found >= 0) return found - this.#shift;
       if (found === -1) return -2;
       from = -2 - found - this.#shift;
@@ -58,9 +62,9 @@ export class JsonStrings {
 
   #slide(start: number): void {
     this.#start = start;
-    this.#end = Math.min(this.#to, start + WINDOW);
-    this.#shift = -start;
+    this.#end = Math.min(this.#to, start + SCAN_WINDOW.length);
+    this.#shift = SCAN_WINDOW.start - start;
     const whole = start === 0 && this.#end === this.#body.length;
-    this.#memory.set(whole ? this.#body : this.#body.subarray(start, this.#end));
+    this.#window.set(whole ? this.#body : this.#body.subarray(start, this.#end));
   }
 }

@@ -1,8 +1,7 @@
 ;; The end of a JSON string, 16 bytes at a time. Source of json-strings-wasm.ts: `npm run build:wasm` after a change.
-;; The memory holds a window of 16 pages that bodies are copied into, a page between, 512 pages of slabs that large bodies are received
-;; in, and a last page, since a load at the very end of either may read 16 bytes more.
+;; The memory is that of src/body-memory.ts. A load at the very end of one of its parts may read 16 bytes more.
 (module
-  (memory (export "memory") 530)
+  (memory (import "body" "memory") 1)
 
   ;; Content begins at $at, the window ends at $end. Returns
   ;;   n >= 0   the offset of the quote that closes the string

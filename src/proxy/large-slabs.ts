@@ -1,5 +1,5 @@
 /**
- * Buffers for bodies that are too long for the slabs in the scanner's memory. A new one of 33 MB for each body makes V8 collect all garbage
+ * Buffers for bodies that are too long for the slabs in the memory of bodies. A new one of 33 MB for each body makes V8 collect all garbage
  * for each body, since it counts what lies outside its heap, and its helpers then take the core from the event loop for 20 ms and
  * more where there is but one; and its 8,000 pages are touched for the first time.
  */
