@@ -2,27 +2,29 @@ import { type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import { type ErrorCode, RouterError } from '../errors.ts';
 import { linger } from '../pipeline/linger.ts';
+import { REFUSED } from '../pipeline/observe.ts';
 
 const CODES: Readonly<Record<string, ErrorCode>> = {
   HPE_HEADER_OVERFLOW: 'headers_too_large',
   ERR_HTTP_REQUEST_TIMEOUT: 'request_timeout',
 };
 
-/** Hears of each request that was answered before it was one; `status` and `code` are the client's. */
-export type OnRefused = (error: RouterError) => void;
+/** Hears of each request that was answered before it was one; `status` and `code` are the client's. `inLog`: it has its line already. */
+export type OnRefused = (error: RouterError, inLog?: boolean) => void;
 
 /**
  * What Node's parser refuses (both framings, a bare line feed, an overlong head, a slow sender) is answered in our error shape; Node
  * itself would send a status line without a body. The connection always ends: where the next request begins is unknown.
  */
 export function onClientError(error: NodeJS.ErrnoException, socket: Socket, refused: OnRefused): void {
-  const begun = begunResponse(socket);
-  if (begun?.writableEnded) {
+  const response = responseOf(socket);
+  const begun = response?.headersSent;
+  if (begun && response!.writableEnded) {
     // It has yet to leave; the bytes behind its request get none of their own.
     socket.destroySoon();
     return;
   }
-  if (!socket.writable || error.code === 'ECONNRESET' || begun !== undefined) {
+  if (!socket.writable || error.code === 'ECONNRESET' || begun) {
     socket.destroy();
     return;
   }
@@ -32,14 +34,15 @@ export function onClientError(error: NodeJS.ErrnoException, socket: Socket, refu
   linger(socket);
   socket.end(rawAnswer(answer));
   socket.destroySoon();
-  refused(answer);
+  // It was the body that went wrong: the request is on its way, and whoever writes its line is to know what became of it.
+  refused(answer, response?.emit(REFUSED, answer));
 }
 
-/** The response that this connection is in the middle of: an answer written now would become a part of it. */
-function begunResponse(socket: Socket): ServerResponse | undefined {
+/** The response that this connection is at: once it has begun, an answer written now would become a part of it. */
+function responseOf(socket: Socket): ServerResponse | undefined {
   // Node's own handler looks at the same property; there is no public one.
   const { _httpMessage: response } = socket as Socket & { _httpMessage?: ServerResponse | null };
-  return response?.headersSent ? response : undefined;
+  return response ?? undefined;
 }
 
 /** An answer in bytes, for where no response object exists. It ends the connection. */

@@ -137,9 +137,9 @@ export class Router {
       (config) => this.#handler(config),
       (listener) => log.info({ listener: listener.name, ...listener.address }, 'listening'),
       (message) => log.error(message),
-      (listener) => (error) => {
+      (listener) => (error, inLog) => {
         this.stats.clientRejected(error.code);
-        this.#logRefused(listener, error);
+        if (!inLog) this.#logRefused(listener, error);
       },
     );
     this.#watchdog = startWatchdog(this.running, now);

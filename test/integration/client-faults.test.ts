@@ -173,6 +173,17 @@ test('fault 34: framing that can be read in two ways, and malformed heads', asyn
   }
 });
 
+test('a request whose body stops being HTTP has one line in the log, with its id and what the client got', async () => {
+  const from = fleet.router.logs.length;
+  const head = `POST ${CHAT} HTTP/1.1\r\nhost: x\r\n${JSON_TYPE}transfer-encoding: chunked\r\nx-request-id: broken-body\r\n`;
+  await refused(`${head}\r\nzz\r\n`, 400, 'bad_request');
+  const line = await fleet.router.logged(({ request }) => request === 'broken-body', from);
+  assert.deepEqual([line['status'], line['error'], line['flag']], [400, 'bad_request', 'DPE']);
+  await fleet.chat('m');
+  await fleet.router.logged(({ msg, status }) => msg === 'request' && status === 200, from);
+  assert.equal(fleet.router.logs.slice(from).filter(({ msg }) => msg === 'request').length, 2);
+});
+
 test('fault 35: what Node answers with 200: hosts, versions, HTTP/1.0 with an encoding', async () => {
   const get = (line: string, ...heads: string[]) => `${line}\r\n${heads.map((head) => `${head}\r\n`).join('')}\r\n`;
   const bad = [
