@@ -10,18 +10,26 @@ import { markdown, type Variation } from './markdown.ts';
 import { membership, newcomerShare } from './membership.ts';
 import { mooncakeTraces } from './traces.ts';
 
-/**
- * `npm run bench:routing [-- --traces DIR --seeds 1,2,3 --out FILE]`: measures every gate and writes
- * `docs/routing-quality.md`. Exits 1 when a gate is missed. Some minutes of one core.
- */
+/** Measures every gate and writes `docs/routing-quality.md`. */
+const USAGE = `npm run bench:routing [-- options]   every gate, some minutes of one core; exit code 1 when one is missed
+
+  --seeds 1,2,3  means are over these
+  --traces DIR   Mooncake's traces, as its repository has them (those in test/fixtures/traces)
+  --out FILE     docs/routing-quality.md
+`;
 const KNEE_OBJECTIVE = 1000;
 const { values } = parseArgs({
   options: {
     traces: { type: 'string' },
     seeds: { type: 'string', default: '1,2,3' },
     out: { type: 'string', default: join(import.meta.dirname, '../../docs/routing-quality.md') },
+    help: { type: 'boolean' },
   },
 });
+if (values.help) {
+  process.stdout.write(USAGE);
+  process.exit();
+}
 const seeds = values.seeds.split(',').map(Number);
 const cells = tableCells(mooncakeTraces(values.traces));
 
