@@ -151,7 +151,9 @@ export interface SoakFound {
   /** Requests that the engines made fail. */
   readonly faulted: number;
   /** Of what full collections leave: objects and buffers in use, and resident memory. */
-  readonly growth: { readonly live: Slope; readonly rss: Slope };
+  readonly growth: { readonly live: Slope; readonly rss: Slope; readonly code: Slope };
+  /** Bytes in use by a router without clients. */
+  readonly idle: { readonly before: number; readonly after: number };
   readonly descriptors: { readonly before: number; readonly after: number };
   /** Requests that router and engines still count as running when all clients have left. */
   readonly inflight: { readonly router: number; readonly engines: number };
@@ -161,7 +163,7 @@ export interface SoakFound {
 const FAULTS = new Set(['status 500', 'status 502', 'error event', 'error as first event', 'reset', 'closed']);
 
 export function judgeSoak(found: SoakFound): Row[] {
-  const { streams, requests, faulted, growth, descriptors, inflight } = found;
+  const { streams, requests, faulted, growth, idle, descriptors, inflight } = found;
   const foreign = [streams, requests].reduce((sum, { errorKinds }) => {
     const unexpected = Object.entries(errorKinds).filter(([kind]) => !FAULTS.has(kind));
     return sum + unexpected.reduce((total, [, count]) => total + count, 0);
@@ -169,6 +171,17 @@ export function judgeSoak(found: SoakFound): Row[] {
   return [
     ...growthRows('memory in use', growth.live),
     ...growthRows('resident memory', growth.rss),
+    note('soak', 'growth of compiled code, which neither has', {
+      value: growth.code.perHour,
+      unit: 'MiB/h',
+      digits: 1,
+    }),
+    atMost(
+      'soak',
+      'memory in use when all have left, above that before',
+      { must: 1 },
+      { value: (idle.after - idle.before) / 2 ** 20, unit: 'MiB', digits: 1 },
+    ),
     atMost(
       'soak',
       'file descriptors above those before',

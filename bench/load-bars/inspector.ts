@@ -1,12 +1,21 @@
 import { once } from 'node:events';
+import type { HeapSpaceInfo } from 'node:v8';
 
 /** What is left of a process's memory behind a full collection, in bytes. */
 export interface LeftMemory {
-  /** Resident. */
+  /** Resident, without `code`. */
   readonly rss: number;
   /** Objects, and buffers outside of V8's heap. */
   readonly live: number;
+  /**
+   * What V8 has compiled, and its notes on it. That grows for minutes as it comes to what is done now and then, by 0.4 MiB between the second
+   * minute and the fifth (two heap snapshots: 0.42 of 0.43 MiB were code), and goes again when it is not used.
+   */
+  readonly code: number;
 }
+
+/** Spaces of V8's heap. */
+const CODE = ['code_space', 'code_large_object_space', 'trusted_space', 'trusted_large_object_space'];
 
 /** A connection to the inspector of a Node process, which can make it collect garbage. */
 export class Inspector {
@@ -29,10 +38,14 @@ export class Inspector {
   /** Collects all garbage and tells what is left. */
   async collect(): Promise<LeftMemory> {
     await this.#ask('HeapProfiler.collectGarbage', {});
-    const expression = 'JSON.stringify(process.memoryUsage())';
+    const expression =
+      "JSON.stringify([process.memoryUsage(), process.getBuiltinModule('v8').getHeapSpaceStatistics()])";
     const { result } = (await this.#ask('Runtime.evaluate', { expression })) as { result: { value: string } };
-    const { rss, heapUsed, external } = JSON.parse(result.value) as NodeJS.MemoryUsage;
-    return { rss, live: heapUsed + external };
+    const [{ rss, heapUsed, external }, spaces] = JSON.parse(result.value) as [NodeJS.MemoryUsage, HeapSpaceInfo[]];
+    const code = spaces
+      .filter(({ space_name }) => CODE.includes(space_name))
+      .reduce((sum, { space_used_size }) => sum + space_used_size, 0);
+    return { rss: rss - code, live: heapUsed + external - code, code };
   }
 
   close(): void {

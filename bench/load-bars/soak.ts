@@ -45,8 +45,11 @@ export async function soak(stage: Stage, { seconds }: Options): Promise<Row[]> {
     // What a router opens once, it has opened before the first look.
     await load(stage, router, 'before', 10);
     const before = await settled(pid, 0);
+    const idleBefore = await inspector.collect();
     const watch = watchMemory(inspector, (at, left) =>
-      stage.say(`soak: ${Math.round(at)} of ${seconds} s, ${mib(left.live)} MiB in use, ${mib(left.rss)} resident`),
+      stage.say(
+        `soak: ${Math.round(at)} of ${seconds} s, ${mib(left.live)} MiB in use, ${mib(left.rss)} resident, ${mib(left.code)} of code beside`,
+      ),
     );
     const [streams, requests] = await load(stage, router, 'soak', seconds).finally(watch.stop);
     const inflight = await until(
@@ -55,6 +58,7 @@ export async function soak(stage: Stage, { seconds }: Options): Promise<Row[]> {
       10_000,
     );
     const after = await settled(pid, before);
+    const idleAfter = await inspector.collect();
     const pages = await Promise.all(engines.addresses.map(page));
     const faulted = pages.reduce((sum, each) => sum + sumOf(each, 'bench_faulted_total'), 0);
     const looks = watch.looks.filter(({ at }) => at >= seconds * SETTLING && at <= seconds);
@@ -65,8 +69,17 @@ export async function soak(stage: Stage, { seconds }: Options): Promise<Row[]> {
     const growth = {
       live: slopeOf(looks.map(({ at, live }) => ({ at, bytes: live }))),
       rss: slopeOf(looks.map(({ at, rss }) => ({ at, bytes: rss }))),
+      code: slopeOf(looks.map(({ at, code }) => ({ at, bytes: code }))),
     };
-    return judgeSoak({ streams, requests, faulted, growth, descriptors: { before, after }, inflight });
+    return judgeSoak({
+      streams,
+      requests,
+      faulted,
+      growth,
+      idle: { before: idleBefore.live, after: idleAfter.live },
+      descriptors: { before, after },
+      inflight,
+    });
   } finally {
     inspector.close();
     await router.program.stop();

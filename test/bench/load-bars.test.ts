@@ -71,7 +71,8 @@ test('soak: growth, descriptors, what is still in flight, and failures that no e
     streams: load({ errors: 3, errorKinds: { 'error event': 3 } }),
     requests: load({ errors: 2, errorKinds: { 'status 500': 1, 'status 502': 1 } }),
     faulted: 5,
-    growth: { live: { perHour: 3, error: 4 }, rss: { perHour: 0, error: 1 } },
+    growth: { live: { perHour: 3, error: 4 }, rss: { perHour: 0, error: 1 }, code: { perHour: 9, error: 1 } },
+    idle: { before: 60e6, after: 61e6 },
     descriptors: { before: 30, after: 30 },
     inflight: { router: 0, engines: 0 },
   };
@@ -79,7 +80,8 @@ test('soak: growth, descriptors, what is still in flight, and failures that no e
   const bad = judgeSoak({
     ...good,
     requests: load({ errors: 3, errorKinds: { timeout: 3 } }),
-    growth: { live: { perHour: 60, error: 10 }, rss: { perHour: 60, error: 10 } },
+    growth: { ...good.growth, live: { perHour: 60, error: 10 }, rss: { perHour: 60, error: 10 } },
+    idle: { before: 60e6, after: 62e6 },
     descriptors: { before: 30, after: 31 },
     inflight: { router: 1, engines: 2 },
   });
