@@ -5,7 +5,7 @@ import { StatusBoard } from './status-board.ts';
 
 /** ms between two messages. */
 const INTERVAL = 1_000;
-/** Each is a socket, of the few that a listener for us alone has (`ConnectionCap.forOwn`), and what it has not read yet. */
+/** Each is a socket, of the 32 that a listener for us alone has for sure (`ConnectionCap`), and what it has not read yet. */
 const MOST_VIEWERS = 16;
 /** Bytes that a viewer may be behind; then it gets nothing until it has read them, and everything anew. */
 const MOST_BEHIND = 1024 * 1024;

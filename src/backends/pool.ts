@@ -65,8 +65,8 @@ export interface Exchange {
   resume(): void;
   /** The system has taken the whole body: nothing reads it any more. */
   readonly bodySent: boolean;
-  /** Calls when nothing reads the body any more: at once if it is sent, otherwise when the socket is closed, which the end of this must bring. */
-  whenBodyFree(call: () => void): void;
+  /** Calls back when nothing reads the body any more: at once if it is sent, otherwise when the socket is closed, which the end of this must bring. */
+  whenBodyFree(callback: () => void): void;
 }
 
 export interface UpstreamPool {

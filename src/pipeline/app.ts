@@ -78,7 +78,8 @@ function body(deps: PipelineDeps): Koa.Middleware<State> {
     routed.received = await readBody(ctx.req, ctx.res, routed.listener.maxBodySize);
     routed.body = routed.received.body;
     try {
-      await next();
+      // It takes turns of the loop to join a long body and to read it: who has left meanwhile has been counted, and is not waited for.
+      if (!routed.over) await next();
     } finally {
       routed.dropBody();
     }
@@ -112,7 +113,7 @@ function matchModel(deps: PipelineDeps): Koa.Middleware<State> {
     const routed = ctx.state.routed!;
     const members = routed.endpoint.body === 'json' ? readMembers(routed.body) : undefined;
     if (!(members instanceof Promise)) return matchRead(routed, members, next);
-    return members.then((read) => matchRead(routed, read, next));
+    return members.then((read) => (routed.over ? undefined : matchRead(routed, read, next)));
   };
 
   function matchRead(routed: RoutedRequest, members: JsonMembers | undefined, next: Koa.Next): Promise<void> {

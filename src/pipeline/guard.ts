@@ -4,6 +4,7 @@ import { RouterError } from '../errors.ts';
 import { linger } from './linger.ts';
 import { requestId } from './request-id.ts';
 import { asRouterError, sendError } from './respond.ts';
+import type { RoutedRequest } from './routed-request.ts';
 import type { PipelineDeps, State } from './state.ts';
 import { checkProtocol } from './strict.ts';
 
@@ -26,6 +27,7 @@ export function guard(deps: PipelineDeps): Middleware<State> {
       if (error.code === 'internal_error') deps.log.error({ err: thrown, request: id }, 'request failed in the router');
       if (hasUnreadBody(req)) leaveUnread(req, res);
       ctx.state.error = error.code;
+      tell(ctx.state.routed, error);
       // Of a request whose body was no HTTP the client has been told already, and of one that it left it never will be.
       if (res.writableEnded || res.destroyed) return;
       sendError(res, error, id);
@@ -33,6 +35,14 @@ export function guard(deps: PipelineDeps): Middleware<State> {
       if (!isHttp) deps.log.refused(error);
     }
   };
+}
+
+/** What its access line is to say. */
+function tell(routed: RoutedRequest | undefined, { code }: RouterError): void {
+  if (routed === undefined) return;
+  if (routed.error === '') routed.error = code;
+  // As where the parser of `node:http` notices it.
+  if (code === 'request_timeout') routed.flag = 'DPE';
 }
 
 /** Nothing here has this path: exactly what is listed is served. */

@@ -14,21 +14,31 @@ let forget: NodeJS.Timeout | undefined;
 
 /** A buffer of at least `size` bytes, whatever is in it. */
 export function takeLargeSlab(size: number): Buffer {
-  // Not one that is much too long: somebody else may need that.
-  const at = free.findIndex(({ length }) => length >= size && length <= 2 * size);
-  if (at < 0) return Buffer.allocUnsafeSlow(Math.ceil(size / STEP) * STEP);
-  const [slab] = free.splice(at, 1);
-  kept -= slab!.length;
-  return slab!;
+  let best: Buffer | undefined;
+  for (const slab of free) {
+    // Not one that is much too long: somebody else may need that.
+    if (slab.length < size || slab.length > 2 * size) continue;
+    if (best === undefined || slab.length < best.length) best = slab;
+  }
+  if (best === undefined) return Buffer.allocUnsafeSlow(Math.ceil(size / STEP) * STEP);
+  remove(best);
+  return best;
 }
 
 /** To be called only when nothing reads the slab any more. */
 export function returnLargeSlab(slab: Buffer): void {
-  if (kept + slab.length > KEPT) return;
+  if (slab.length > KEPT) return;
+  // What nobody has asked for longest goes first.
+  while (kept + slab.length > KEPT) remove(free[0]!);
   free.push(slab);
   kept += slab.length;
   if (forget === undefined) forget = setTimeout(forgetAll, KEPT_FOR).unref();
   else forget.refresh();
+}
+
+function remove(slab: Buffer): void {
+  free.splice(free.indexOf(slab), 1);
+  kept -= slab.length;
 }
 
 function forgetAll(): void {

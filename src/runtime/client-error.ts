@@ -34,7 +34,7 @@ export function onClientError(error: NodeJS.ErrnoException, socket: Socket, refu
   linger(socket);
   socket.end(rawAnswer(answer));
   socket.destroySoon();
-  // It was the body that went wrong: the request is on its way, and whoever writes its line is to know what became of it.
+  // A request is on its way, as a rule the one whose body went wrong: whoever writes its line is to know what its client got.
   refused(answer, response?.emit(REFUSED, answer));
 }
 

@@ -6,63 +6,116 @@ import { type OnRefused, rawAnswer } from './client-error.ts';
 /** Descriptors for everything that is no client, twice, since clients get half of what there is: files, listeners, checks of backends. */
 const RESERVE = 64;
 /** Of these, connections beyond the cap whose requests are read all the same, since they may be a probe's. */
-const SPARE = 16;
-/** And connections to listeners that forward nothing. */
+const SPARE = 32;
+/** ms that such a one may take for all of its request and answer. */
+const SPARE_TIME = 10_000;
+/** ms in which a probe has begun to speak, since it does so at once. */
+const SILENCE = 100;
+/** And connections to listeners that forward nothing, which they have for sure; more of them count like clients'. */
 const OWN = 32;
 /** Where the system does not say how many there may be. */
 const FALLBACK = 1_024;
+
+/** Looks at every accepted connection; one too many is answered 503 and closed. */
+export interface Accepts {
+  accept(socket: Socket, refused: OnRefused): void;
+}
+
+interface Spare {
+  /** It has been told that nothing of it is forwarded; the client may take its time to hear of it. */
+  refused: boolean;
+  /** Monotonic ms. */
+  readonly since: number;
+  readonly timer: NodeJS.Timeout;
+  readonly tell: OnRefused;
+}
 
 /**
  * How many connections clients may hold, over all listeners: each may need another one to a backend, and a process without descriptors
  * can neither reload its config nor log.
  *
  * A few more are accepted for one request each: whoever asks for `/health` is answered, so that the kubelet does not end a router, and
- * thousands of streams with it, for having many clients; what is to be forwarded is refused.
+ * thousands of streams with it, for having many clients; what is to be forwarded is refused. Those that say nothing, or have been
+ * refused, make room for the next.
  */
 export class ConnectionCap {
   readonly limit: number;
-  readonly #spare: number;
-  readonly #beyond = new WeakSet<Socket>();
-  #open = 0;
+  readonly #most: { readonly spare: number; readonly own: number };
+  #clients = 0;
+  #own = 0;
+  /** In their order. */
+  readonly #spares = new Map<Socket, Spare>();
 
-  constructor(limit = Math.max(1, Math.floor(openFileLimit() / 2) - RESERVE), spare = SPARE) {
+  constructor(limit = Math.max(1, Math.floor(openFileLimit() / 2) - RESERVE), most = { spare: SPARE, own: OWN }) {
     this.limit = limit;
-    this.#spare = spare;
+    this.#most = most;
   }
 
-  /** For listeners that only we ourselves answer at: they stay within reach whatever the clients hold. */
-  static forOwn(): ConnectionCap {
-    return new ConnectionCap(OWN, 0);
+  /** `quiet`: its listener forwards nothing. */
+  accept(socket: Socket, refused: OnRefused, quiet = false): void {
+    if (quiet && this.#own < this.#most.own) {
+      this.#own++;
+      socket.once('close', () => this.#own--);
+    } else if (this.#clients < this.limit) {
+      this.#clients++;
+      socket.once('close', () => this.#clients--);
+    } else if (this.#hasSpare()) {
+      const timer = setTimeout(() => socket.destroy(), SPARE_TIME).unref();
+      this.#spares.set(socket, { refused: false, since: performance.now(), timer, tell: refused });
+      socket.once('close', () => this.#drop(socket));
+    } else refuse(socket, refused);
   }
 
-  /** It has been accepted for a probe's sake: nothing of it is to be forwarded, and it ends with its answer. */
-  isBeyond(socket: Socket): boolean {
-    return this.#beyond.has(socket);
+  /** It has been accepted beyond the cap, for a probe's sake, and is to end with its answer. */
+  isSpare(socket: Socket): boolean {
+    return this.#spareOf(socket) !== undefined;
   }
 
-  /**
-   * To be called for every accepted connection; one too many is answered 503 and closed. `known`: its requests will come with this same
-   * socket.
-   */
-  accept(socket: Socket, refused: OnRefused, known: boolean): void {
-    this.#open++;
-    socket.once('close', () => this.#open--);
-    if (this.#open <= this.limit) return;
-    if (known && this.#open <= this.limit + this.#spare) {
-      this.#beyond.add(socket);
-      return;
+  /** Whether that is so, which keeps its request from being forwarded. */
+  refuses(socket: Socket): boolean {
+    const spare = this.#spareOf(socket);
+    if (spare !== undefined) spare.refused = true;
+    return spare !== undefined;
+  }
+
+  #hasSpare(): boolean {
+    if (this.#spares.size < this.#most.spare) return true;
+    const silent = performance.now() - SILENCE;
+    for (const [socket, { refused, since, tell }] of this.#spares) {
+      if (!refused && (socket.bytesRead > 0 || since > silent)) continue;
+      this.#drop(socket);
+      if (refused) socket.destroy();
+      else refuse(socket, tell);
+      return true;
     }
-    const error = new RouterError('overloaded');
-    socket.end(rawAnswer(error));
-    refused(error);
-    // What it sends meanwhile is nobody's.
-    socket.pause();
-    socket.destroySoon();
+    return false;
+  }
+
+  #drop(socket: Socket): void {
+    clearTimeout(this.#spares.get(socket)?.timer);
+    this.#spares.delete(socket);
+  }
+
+  #spareOf(socket: Socket): Spare | undefined {
+    if (this.#spares.size === 0) return undefined;
+    const spare = this.#spares.get(socket);
+    if (spare !== undefined || !('encrypted' in socket)) return spare;
+    // With TLS, requests come with another socket than the one that was accepted.
+    for (const [accepted, one] of this.#spares) {
+      if (accepted.remotePort === socket.remotePort && accepted.remoteAddress === socket.remoteAddress) return one;
+    }
+    return undefined;
   }
 }
 
-/** What looks at every accepted connection. */
-export type Accepts = Pick<ConnectionCap, 'accept'>;
+function refuse(socket: Socket, refused: OnRefused): void {
+  const error = new RouterError('overloaded');
+  socket.end(rawAnswer(error));
+  refused(error);
+  // What it sends meanwhile is nobody's.
+  socket.pause();
+  socket.destroySoon();
+}
 
 /** The soft limit of open files of this process. */
 export function openFileLimit(limits = '/proc/self/limits'): number {

@@ -54,7 +54,7 @@ export class Listener {
     const options = { ...SERVER_OPTIONS, ...times };
     if (config.tls) {
       this.#server = createTlsServer({ ...TLS_OPTIONS, ...options, ...readTls(config) }, handle);
-      this.#server.on('connection', (socket) => cap.accept(socket, refused, false));
+      this.#server.on('connection', (socket) => cap.accept(socket, refused));
     } else {
       const server = createServer(options, handle);
       this.#server = server;

@@ -1,10 +1,9 @@
 import type { RequestListener } from 'node:http';
-import type { Socket } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
 import type { Config, ListenerConfig } from '../config/config.ts';
 import { ENDPOINTS } from '../pipeline/endpoints.ts';
 import type { OnRefused } from './client-error.ts';
-import { ConnectionCap } from './connection-cap.ts';
+import { type Accepts, ConnectionCap } from './connection-cap.ts';
 import { Listener } from './listener.ts';
 
 const forwards = (path: string) => ENDPOINTS.has(path);
@@ -20,9 +19,8 @@ export class ListenerSet {
   readonly #onRefused: (listener: string) => OnRefused;
   #open = new Map<string, Listener>();
   readonly #closing = new Set<Listener>();
-  readonly #clients = new ConnectionCap();
-  readonly #own = ConnectionCap.forOwn();
-  /** Names of those that forward nothing. */
+  readonly #cap = new ConnectionCap();
+  /** Names of those that forward nothing. A connection that began at such a one stays its own when a reload has it forward. */
   #quiet: ReadonlySet<string> = new Set();
 
   constructor(
@@ -64,9 +62,8 @@ export class ListenerSet {
         }
         const refused = this.#onRefused(listener.name);
         const { name } = listener;
-        const accept: ConnectionCap['accept'] = (...connection) =>
-          (this.#quiet.has(name) ? this.#own : this.#clients).accept(...connection);
-        const fresh = new Listener(listener, this.#handler(listener), forwards, { accept }, {}, refused);
+        const cap: Accepts = { accept: (socket, told) => this.#cap.accept(socket, told, this.#quiet.has(name)) };
+        const fresh = new Listener(listener, this.#handler(listener), forwards, cap, {}, refused);
         next.set(listener.name, fresh);
         if (going.some((old) => old.blocks(listener))) late.push([listener, fresh]);
         else {
@@ -90,9 +87,9 @@ export class ListenerSet {
     };
   }
 
-  /** See `ConnectionCap`. */
-  isBeyondCap(socket: Socket): boolean {
-    return this.#clients.isBeyond(socket);
+  /** Connections beyond the cap. */
+  get spares(): Pick<ConnectionCap, 'isSpare' | 'refuses'> {
+    return this.#cap;
   }
 
   /** Accepts no more, lets open requests finish. Resolves when the last has. */

@@ -70,7 +70,7 @@ export class PlainFront implements ConnectionHost {
 
   #accept(accepted: Socket): void {
     const connection = PlainConnection.open(accepted, this);
-    this.#cap.accept(connection?.socket ?? accepted, this.#refused, true);
+    this.#cap.accept(connection?.socket ?? accepted, this.#refused);
     if (connection === undefined) {
       this.handOver(accepted);
       return;

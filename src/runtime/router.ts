@@ -265,8 +265,8 @@ export class Router {
       },
       snapshot: () => this.#snapshot!,
       listener,
-      closing: (socket) => this.#draining || this.#memory.level !== 'none' || this.#listeners.isBeyondCap(socket),
-      full: (socket) => this.#memory.level === 'full' || this.#listeners.isBeyondCap(socket),
+      closing: (socket) => this.#draining || this.#memory.level !== 'none' || this.#listeners.spares.isSpare(socket),
+      full: (socket) => this.#memory.level === 'full' || this.#listeners.spares.refuses(socket),
       authenticate,
     };
     const own = ownEndpoints({

@@ -8,7 +8,7 @@ const hash = new BlockHash();
 
 function hashOf(body: Uint8Array, start = 0, end = body.length, seed = 1): string {
   hash.begin(seed, body, start, end);
-  hash.add(start, end);
+  hash.add(body, start, end);
   return `${hash.low}/${hash.high}`;
 }
 

@@ -83,6 +83,11 @@ export class RawClient {
     this.socket.write(typeof bytes === 'string' ? Buffer.from(bytes, 'latin1') : bytes);
   }
 
+  /** Resolves when the system has taken all that was sent. */
+  flushed(): Promise<void> {
+    return new Promise((resolve) => this.socket.write('', () => resolve()));
+  }
+
   /** Sends a request and reads its response to the end of its framing, or of the connection. */
   async request(request: RawRequest): Promise<RawResponse> {
     this.send(requestBytes(request, this.host));

@@ -184,6 +184,13 @@ test('a request whose body stops being HTTP has one line in the log, with its id
   assert.equal(fleet.router.logs.slice(from).filter(({ msg }) => msg === 'request').length, 2);
 });
 
+test('the log says why a request was refused', async () => {
+  const answer = await fleet.chat('nobody-has-it');
+  assert.equal(answer.status, 404);
+  const line = await fleet.router.logged(({ request }) => request === answer.headers['x-request-id']);
+  assert.deepEqual([line['status'], line['error'], line['flag']], [404, 'model_not_found', 'NR']);
+});
+
 test('fault 35: what Node answers with 200: hosts, versions, HTTP/1.0 with an encoding', async () => {
   const get = (line: string, ...heads: string[]) => `${line}\r\n${heads.map((head) => `${head}\r\n`).join('')}\r\n`;
   const bad = [

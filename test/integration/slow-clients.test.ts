@@ -67,6 +67,22 @@ test('fault 49: clients that read nothing are cut after the idle time; what they
   for (const client of clients) client.destroy();
 });
 
+test('clients that leave while a long body is read are counted to the end', async () => {
+  const long = JSON.stringify({ model: 'm', prompt: 'x'.repeat(8_000_000) });
+  for (const framing of [`content-length: ${long.length}`, 'transfer-encoding: chunked']) {
+    for (let count = 0; count < 5; count++) {
+      const client = await RawClient.open(fleet.url);
+      client.send(`POST /v1/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n${framing}\r\n\r\n`);
+      client.send(framing.startsWith('c') ? long : `${long.length.toString(16)}\r\n${long}\r\n0\r\n\r\n`);
+      await client.flushed();
+      client.destroy();
+    }
+  }
+  await eventually(async () => (await fleet.count('vllm_router_inflight_requests')) === 0);
+  assert.equal((await fleet.chat('m')).status, 200);
+  assert.equal(await fleet.count('vllm_router_inflight_requests'), 0);
+});
+
 test('fault 48: who sends a head for longer than 10 s, or a request for longer than 60 s, is 408; others are served', async () => {
   let over = false;
   const slowly = Promise.all(BEGINNINGS.map(([, bytes, limit]) => slow(bytes, limit))).finally(() => {

@@ -18,6 +18,22 @@ test('a long body gets the memory of one before it, if that is not much too long
   assert.equal(takeSlab(40 * MIB), undefined);
 });
 
+test('what nobody asks for makes room for what somebody does, and the shortest that fits is taken', () => {
+  const short = Array.from({ length: 8 }, () => takeLongSlab(8 * MIB)!);
+  for (const slab of short) returnSlab(slab);
+  const long = takeLongSlab(31 * MIB)!;
+  returnSlab(long);
+  const kept = Array.from({ length: 8 }, () => takeLongSlab(8 * MIB)!).filter((slab) => short.includes(slab));
+  assert.equal(kept.length, 4, 'the other four were given up for the long one');
+  const middle = takeLongSlab(20 * MIB)!;
+  assert.ok(middle === long);
+  const fitting = takeLongSlab(20 * MIB)!;
+  returnSlab(middle);
+  returnSlab(fitting);
+  assert.ok(takeLongSlab(19 * MIB) === fitting);
+  mock.timers.tick(10_000);
+});
+
 test('no more than 64 MiB are kept, and nothing after ten seconds without a long body', () => {
   const slabs = [1, 2, 3].map(() => takeLongSlab(32 * MIB)!);
   for (const slab of slabs) returnSlab(slab);

@@ -60,7 +60,7 @@ test('fault 48: who sends a head or a body too slowly is 408', async (t) => {
 });
 
 test('fault 60: one connection too many is 503, and there is room again when others leave', async (t) => {
-  const url = await listen(t, new ConnectionCap(3, 0));
+  const url = await listen(t, new ConnectionCap(3, { spare: 0, own: 0 }));
   const held = await Promise.all([RawClient.open(url), RawClient.open(url), RawClient.open(url)]);
   const extra = await RawClient.open(url);
   const answer = await extra.response();

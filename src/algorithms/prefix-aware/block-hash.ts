@@ -16,16 +16,14 @@ const STATE = new Uint32Array(BODY_MEMORY, HASH_STATE, 2);
  * clients: who finds two prompts with one hash sends their own requests to a backend that has not cached them.
  */
 export class BlockHash {
-  #body: Uint8Array = WINDOW;
   /** Where the body lies in the memory, as far as it does. */
   #base = 0;
   /** Its end, as far as it lies there. */
   #there = 0;
 
-  /** The body that `add` is asked about from now on, of which it needs [start, end). */
+  /** The body that `add` is asked about from now on, of which it needs [start, end). It is not kept: it may be 33 MB. */
   begin(seed: number, body: Uint8Array, start: number, end: number): void {
     STATE[0] = STATE[1] = seed;
-    this.#body = body;
     this.#there = 0;
     if (body.buffer === BODY_MEMORY) {
       this.#base = body.byteOffset;
@@ -38,13 +36,13 @@ export class BlockHash {
   }
 
   /** Of all up to `to`, from where the last one ended; 128 bytes or more. The hash is in `low` and `high` until the next. */
-  add(from: number, to: number): void {
+  add(body: Uint8Array, from: number, to: number): void {
     let at = from;
     while (at < to) {
       const size = to - at < 2 * PIECE ? to - at : PIECE;
       if (at + size <= this.#there) mix(this.#base + at, size, HASH_STATE);
       else {
-        WINDOW.set(this.#body.subarray(at, at + size));
+        WINDOW.set(body.subarray(at, at + size));
         mix(HASH_WINDOW.start, size, HASH_STATE);
       }
       at += size;

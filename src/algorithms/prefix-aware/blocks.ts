@@ -24,7 +24,7 @@ function blockEnds(): Uint32Array {
 
 /**
  * The chained hashes of one prompt's whole blocks, 64 bits each; one object is used again for every prompt. Block n's is of the prompt up to
- * its end, so two prompts that differ get the same only by chance, one in 2^64, and then one request goes to a wrong backend.
+ * its end, so two prompts that differ get the same only by chance, at most one in 2^32, and then one request goes to a wrong backend.
  */
 export class PromptBlocks {
   count = 0;
@@ -41,7 +41,7 @@ export class PromptBlocks {
     hash.begin(crc32(seed), body, start, end);
     let count = 0;
     while (count < MAX_BLOCKS && BLOCK_ENDS[count + 1]! <= bytes) {
-      hash.add(start + BLOCK_ENDS[count]!, start + BLOCK_ENDS[count + 1]!);
+      hash.add(body, start + BLOCK_ENDS[count]!, start + BLOCK_ENDS[count + 1]!);
       this.low[count] = hash.low;
       this.high[count] = hash.high;
       count++;

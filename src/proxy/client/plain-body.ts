@@ -85,9 +85,9 @@ export class PlainBody {
     settled?.reject(error);
   }
 
-  /** Nothing reads into its memory any more, and nobody has been given it. */
+  /** Nothing reads into its memory any more; what somebody has been given stays theirs. */
   release(): void {
-    if (this.complete || this.#slab === undefined) return;
+    if (this.#slab === undefined) return;
     returnSlab(this.#slab);
     this.#slab = undefined;
   }

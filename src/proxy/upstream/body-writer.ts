@@ -23,10 +23,10 @@ export class BodyWriter {
     return this.#unsent === undefined && this.#socket.writableLength === 0 && !this.#socket.destroyed;
   }
 
-  /** Calls when nothing reads the latest body any more. */
-  whenFree(call: () => void): void {
-    if (this.done || this.#closed) call();
-    else this.#socket.once('close', call);
+  /** Calls back when nothing reads the latest body any more. */
+  whenFree(callback: () => void): void {
+    if (this.done || this.#closed) callback();
+    else this.#socket.once('close', callback);
   }
 
   write(body: Buffer): void {

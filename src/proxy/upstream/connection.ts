@@ -71,8 +71,8 @@ export class Connection {
     return this.#bodies.done;
   }
 
-  whenBodyFree(call: () => void): void {
-    this.#bodies.whenFree(call);
+  whenBodyFree(callback: () => void): void {
+    this.#bodies.whenFree(callback);
   }
 
   /** Head and body leave in one write where the socket allows; before the connection stands, the socket keeps them. */

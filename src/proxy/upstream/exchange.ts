@@ -32,7 +32,7 @@ export class SocketExchange implements Exchange {
   /** It is on its second connection because the first had gone stale. */
   resent = false;
   #bodySent = false;
-  /** The latest. */
+  /** Had it last; its socket may still read the body. */
   #carrier: Connection | undefined;
 
   constructor(request: UpstreamRequest, handler: UpstreamHandler, connectTimeout: number) {
@@ -45,10 +45,10 @@ export class SocketExchange implements Exchange {
     return this.connection?.allSent ?? this.#bodySent;
   }
 
-  whenBodyFree(call: () => void): void {
+  whenBodyFree(callback: () => void): void {
     const carrier = this.connection ?? this.#carrier;
-    if (this.bodySent || carrier === undefined) call();
-    else carrier.whenBodyFree(call);
+    if (this.bodySent || carrier === undefined) callback();
+    else carrier.whenBodyFree(callback);
   }
 
   /** The connection is no longer its own. */
