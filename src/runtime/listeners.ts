@@ -92,9 +92,16 @@ export class ListenerSet {
     return this.#cap;
   }
 
-  /** Accepts no more, lets open requests finish. Resolves when the last has. */
+  /**
+   * Accepts no more, lets open requests finish. Resolves when the last has. Listeners that forward nothing come last: until then they tell
+   * the kubelet that the process is well, and Prometheus how its drain goes.
+   */
   async close(): Promise<void> {
-    await Promise.all([...this.#open.values()].map((listener) => listener.close()));
+    const open = [...this.#open.values()];
+    const close = (quiet: boolean) =>
+      Promise.all(open.filter(({ name }) => this.#quiet.has(name) === quiet).map((listener) => listener.close()));
+    await close(false);
+    await close(true);
   }
 
   destroy(): void {

@@ -166,6 +166,24 @@ describe('SIGTERM', () => {
     assert.ok(router.logs.some(({ msg, cut }) => msg === 'stopped' && cut === 1));
   });
 
+  test('fault 64: while the last streams end, listeners that forward nothing answer probes and scrapes', async (t) => {
+    const { router, engines } = await setup(t, 1, { shutdown: { delay: '0s', drain: '60s' } });
+    const stream = send(router.url, 'm', { stream: true, max_tokens: 200 });
+    await eventually(() => engines[0]!.running === 1);
+    const exited = once(router.child, 'exit');
+    router.signal('SIGTERM');
+    await eventually(() =>
+      fetch(`${router.url}/health`).then(
+        () => false,
+        () => true,
+      ),
+    );
+    const status = async (path: string) => (await fetch(router.adminUrl + path)).status;
+    assert.deepEqual([await status('/health'), await status('/ready'), await status('/metrics')], [200, 503, 200]);
+    assert.ok((await stream).clean);
+    assert.equal((await exited)[0], 0);
+  });
+
   test('fault 64: a second signal ends it at once', async (t) => {
     const { router, engines } = await setup(t, 1, { shutdown: { delay: '60s', drain: '60s' } });
     const client = await RawClient.open(router.url);
