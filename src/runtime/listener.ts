@@ -15,6 +15,9 @@ import { PlainFront, type PlainHandler, type TimeLimits } from './plain-front.ts
 const SERVER_OPTIONS = {
   maxHeaderSize: MAX_HEAD,
   noDelay: true,
+  // A client whose machine is gone, and which waits for an answer that is not streamed, would hold its engine until that is done.
+  keepAlive: true,
+  keepAliveInitialDelay: 60_000,
   // Enforces the two limits below; Node's own 30 s would let a slow sender hold on for half a minute more.
   connectionsCheckingInterval: 1_000,
   headersTimeout: 10_000,

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -57,6 +57,22 @@ test('fault 48: who sends a head or a body too slowly is 408', async (t) => {
     assert.equal(answer.headers['connection'], 'close');
     await client.closed();
   }
+});
+
+test('a client whose machine is gone is noticed: its connections have the system’s keep-alive', {
+  skip: existsSync('/proc/net/tcp') ? false : 'no /proc/net/tcp here',
+}, async (t) => {
+  const url = await listen(t, new ConnectionCap(10));
+  const client = await RawClient.open(url);
+  assert.equal((await client.request({ path: '/' })).status, 200);
+  const port = Number(new URL(url).port).toString(16).toUpperCase().padStart(4, '0');
+  // Columns: number, local, remote, state, queues, timer: 02 is that of keep-alive.
+  const rows = readFileSync('/proc/net/tcp', 'utf8')
+    .split('\n')
+    .map((row) => row.trim().split(/\s+/));
+  const row = rows.find(([, local, , state]) => local?.endsWith(`:${port}`) && state === '01');
+  assert.match(row?.[5] ?? '', /^02:/);
+  client.destroy();
 });
 
 test('fault 60: one connection too many is 503, and there is room again when others leave', async (t) => {
