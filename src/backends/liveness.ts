@@ -20,8 +20,8 @@ export interface LivenessDeps {
   /** Monotonic ms. */
   readonly now: () => number;
   readonly connect: (backend: Backend, timeout: number) => Promise<boolean>;
-  /** Resolves to whether it answers a request for its health path, with whatever status. */
-  readonly answers: (backend: Backend, timeout: number) => Promise<boolean>;
+  /** Resolves to whether it answers a request for its health path, with whatever status; undefined where it could not be asked. */
+  readonly answers: (backend: Backend, timeout: number) => Promise<boolean | undefined>;
   /** Others that could take the model's requests now. */
   readonly others: (backend: Backend, model: string) => readonly Backend[];
   /** Takes the backend out; its breaker lets single requests try it again. */
@@ -105,7 +105,7 @@ export class Liveness {
       answers(backend, PATIENCE),
       ...others.slice(0, 3).map(async (other) => (await answers(other, PATIENCE)) || lastByte(other) >= started),
     ]);
-    if (alive || !comparison.includes(true) || lastByte(backend) > silentSince) return;
+    if (alive !== false || !comparison.includes(true) || lastByte(backend) > silentSince) return;
     this.#move(backend, silentSince, 'it accepts requests and answers nothing, not even a health check', true);
   }
 

@@ -46,9 +46,15 @@ export interface UpstreamHandler {
 
 /**
  * `connect_failed`, `connect_timeout`: nothing was sent. `disconnected`: closed before a complete head. `truncated`: closed
- * inside the body. `bad_response`: not HTTP as we accept it.
+ * inside the body. `bad_response`: not HTTP as we accept it. `no_socket`: there was none left here; the backend was not asked.
  */
-export type UpstreamFailure = 'connect_failed' | 'connect_timeout' | 'disconnected' | 'bad_response' | 'truncated';
+export type UpstreamFailure =
+  | 'connect_failed'
+  | 'connect_timeout'
+  | 'disconnected'
+  | 'bad_response'
+  | 'truncated'
+  | 'no_socket';
 
 export class UpstreamError extends Error {
   readonly reason: UpstreamFailure;

@@ -2,6 +2,7 @@ import http from 'node:http';
 import https from 'node:https';
 import { connect } from 'node:net';
 import got from 'got';
+import { isOwnTrouble } from './own-trouble.ts';
 
 /** Health paths answer with nothing, or a word; what comes beyond this is not worth memory. Bytes. */
 const MAX_ANSWER = 64 * 1024;
@@ -9,7 +10,7 @@ const MAX_ANSWER = 64 * 1024;
 // A check on a connection that stood already would not see that nobody listens any more.
 const agent = { http: new http.Agent({ keepAlive: false }), https: new https.Agent({ keepAlive: false }) };
 
-/** Whether somebody accepts connections there within `timeout` ms. Never rejects. */
+/** Whether somebody accepts connections there within `timeout` ms; true where it could not be tried. Never rejects. */
 export function canConnect(url: string, timeout: number): Promise<boolean> {
   const { hostname, port, protocol } = new URL(url);
   return new Promise((resolve) => {
@@ -23,7 +24,7 @@ export function canConnect(url: string, timeout: number): Promise<boolean> {
     };
     socket.setTimeout(timeout, () => finish(false));
     socket.once('connect', () => finish(true));
-    socket.once('error', () => finish(false));
+    socket.once('error', (error) => finish(isOwnTrouble(error)));
   });
 }
 
@@ -38,13 +39,13 @@ export async function checkHealth(
   if (statusCode < 200 || statusCode >= 400) throw new Error(`status ${statusCode}`);
 }
 
-/** Whether `url` answers anything within `timeout` ms: a server without such a path is alive, too. Never rejects. */
-export async function answers(url: string, timeout: number, authorization?: string): Promise<boolean> {
+/** Whether `url` answers anything within `timeout` ms: a server without such a path is alive, too. Undefined where it could not be asked. Never rejects. */
+export async function answers(url: string, timeout: number, authorization?: string): Promise<boolean | undefined> {
   try {
     await statusOf(url, timeout, authorization);
     return true;
-  } catch {
-    return false;
+  } catch (error) {
+    return isOwnTrouble(error) ? undefined : false;
   }
 }
 

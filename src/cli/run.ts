@@ -1,12 +1,13 @@
 import { VERSION } from '../version.ts';
 import { type Invocation, parseArgv } from './argv.ts';
 import { type Io, processIo } from './io.ts';
+import { Signals } from './signals.ts';
 
 type Run = (invocation: Invocation, io: Io) => Promise<number>;
 
 /** Loaded when asked for: `check` in a commit hook must not pay for the router. */
 const RUNS: Readonly<Record<string, () => Promise<Run>>> = {
-  serve: async () => (await import('./serve.ts')).runServe,
+  serve: async () => runServe,
   check: async () => (await import('./check.ts')).runCheck,
   print: async () => (await import('./print.ts')).runPrint,
   route: async () => (await import('./route.ts')).runRoute,
@@ -31,6 +32,12 @@ export async function run(argv: readonly string[]): Promise<number> {
   }
   const command = await RUNS[parsed.command]!();
   return command(parsed, io);
+}
+
+/** Signals first: loading the router takes longer than the rest of a start. */
+async function runServe(invocation: Invocation, io: Io): Promise<number> {
+  const signals = new Signals();
+  return (await import('./serve.ts')).runServe(invocation, io, signals);
 }
 
 async function runVersion(_: Invocation, io: Io): Promise<number> {

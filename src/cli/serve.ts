@@ -1,3 +1,5 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ConfigControl } from '../admin/control.ts';
 import type { Config } from '../config/config.ts';
 import { formatDiagnostics } from '../config/format.ts';
 import { createLogger, type Logger } from '../log.ts';
@@ -14,9 +16,30 @@ import { VERSION } from '../version.ts';
 import type { Invocation } from './argv.ts';
 import type { Io } from './io.ts';
 import { loadFrom } from './load.ts';
+import { Signals } from './signals.ts';
 
-/** Runs the router until a signal ends it. Resolves with the exit code: 0 after a drain, 1 when it cannot start. */
-export async function runServe({ config: configPath, overlay, notices }: Invocation, io: Io): Promise<number> {
+/** ms that a reload under way, or a file that is being read, may hold up the end; a file system that has gone away does so for ever. */
+const PATIENCE = 1_000;
+
+/** Runs the router until a signal ends it. Resolves with the exit code: 0 after a drain or a signal during the start, 1 when it cannot start. */
+export async function runServe(invocation: Invocation, io: Io, signals = new Signals()): Promise<number> {
+  const serving = Promise.withResolvers<undefined>();
+  const running = serve(invocation, io, signals, () => serving.resolve(undefined));
+  try {
+    // Nobody is served yet, and whatever the start waits for may never come.
+    const early = await Promise.race([running, serving.promise, signals.stopped]);
+    return early === undefined ? await running : typeof early === 'number' ? early : 0;
+  } finally {
+    signals.close();
+  }
+}
+
+async function serve(
+  { config: configPath, overlay, notices }: Invocation,
+  io: Io,
+  signals: Signals,
+  onServing: () => void,
+): Promise<number> {
   // Before the read that is applied: a change between the two is then seen as one.
   const hash = configPath === undefined ? '' : await hashOf(configPath);
   const first = await loadFrom(configPath, overlay, io);
@@ -32,17 +55,18 @@ export async function runServe({ config: configPath, overlay, notices }: Invocat
   process.on('uncaughtExceptionMonitor', (error) => log.fatal({ err: error }, 'ended by a fault of its own'));
   const secrets = new Secrets(process.env);
   const followed = Promise.withResolvers<Watcher>();
+  const control = createConfigControl({
+    path: configPath,
+    reloader: () => reloader,
+    watcher: configPath === undefined ? undefined : followed.promise,
+  });
   const router = new Router({
     log,
     version: VERSION,
     config,
     resolveSecret: (secret) => secrets.resolve(secret),
     authenticate: createAuthenticate(secrets, () => router.snapshot!.config),
-    control: createConfigControl({
-      path: configPath,
-      reloader: () => reloader,
-      watcher: configPath === undefined ? undefined : followed.promise,
-    }),
+    control,
   });
   const loader = new ConfigLoader(log);
   const readSecrets = (config: Config) => secrets.load(config);
@@ -55,13 +79,38 @@ export async function runServe({ config: configPath, overlay, notices }: Invocat
     await log.close();
     return 1;
   }
-  const watcher = configPath === undefined ? undefined : await follow(configPath, router, reloader, secrets, log, hash);
-  if (watcher !== undefined) followed.resolve(watcher);
-  log.info({ version: VERSION, pid: process.pid, config: configPath ?? 'flags', hash }, 'ready');
-  await untilStopped(router, log, watcher);
+  onServing();
+  const watcher =
+    configPath === undefined ? undefined : createConfigWatcher(configPath, router, reloader, secrets, log);
+  const started = Promise.resolve(watcher?.start(hash)).then(() => {
+    if (watcher !== undefined) followed.resolve(watcher);
+    signals.onHangUp(() => {
+      if (watcher === undefined) return void reloadFlags(control, log);
+      log.info('SIGHUP: reading the config again');
+      void watcher.check({ force: true });
+    });
+    log.info({ version: VERSION, pid: process.pid, config: configPath ?? 'flags', hash }, 'ready');
+  });
+  // The watcher reads files, which may hang; what is served already is drained all the same.
+  await Promise.race([started, signals.stopped]);
+  log.info({ signal: await signals.stopped }, 'stopping');
+  // Whoever asks is sent elsewhere from here on, whatever the watcher waits for.
+  router.startDraining();
+  await Promise.race([
+    watcher?.stop(),
+    sleep(PATIENCE, undefined, { signal: signals.hurry, ref: false }).catch(() => {}),
+  ]);
+  await drain(router, log, signals.hurry);
   loader.close();
   await log.close();
   return 0;
+}
+
+/** There is no file, but there may be secrets. */
+async function reloadFlags(control: ConfigControl, log: Logger): Promise<void> {
+  log.info('SIGHUP: flags alone make the config, so there is no file to read again; reading secrets again');
+  const { failure } = await control.reload();
+  if (failure !== undefined) log.error({ failure }, 'not applied; the config in force stays');
 }
 
 async function hashOf(path: string): Promise<string> {
@@ -69,16 +118,9 @@ async function hashOf(path: string): Promise<string> {
   return read?.hash ?? '';
 }
 
-async function follow(
-  path: string,
-  router: Router,
-  reloader: Reloader,
-  secrets: Secrets,
-  log: Logger,
-  hash: string,
-): Promise<Watcher> {
+function createConfigWatcher(path: string, router: Router, reloader: Reloader, secrets: Secrets, log: Logger): Watcher {
   const settings = () => router.snapshot!.config.reload;
-  const watcher = createWatcher(
+  return createWatcher(
     {
       path,
       extraFiles: () => secrets.files(router.snapshot!.config),
@@ -97,26 +139,4 @@ async function follow(
       await reloader.reload(files, newHash, change.forced || change.extraFiles.length > 0);
     },
   );
-  await watcher.start(hash);
-  process.on('SIGHUP', () => {
-    log.info('SIGHUP: reading the config again');
-    void watcher.check({ force: true });
-  });
-  return watcher;
-}
-
-/** First signal: drain. Second: end now. */
-async function untilStopped(router: Router, log: Logger, watcher: Watcher | undefined): Promise<void> {
-  const hurry = new AbortController();
-  const signal = await new Promise<NodeJS.Signals>((resolve) => {
-    for (const name of ['SIGTERM', 'SIGINT'] as const) {
-      process.once(name, () => {
-        resolve(name);
-        for (const second of ['SIGTERM', 'SIGINT'] as const) process.once(second, () => hurry.abort());
-      });
-    }
-  });
-  log.info({ signal }, 'stopping');
-  await watcher?.stop();
-  await drain(router, log, hurry.signal);
 }

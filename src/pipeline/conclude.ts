@@ -77,6 +77,7 @@ function limitRetryAfter(list: string[]): void {
 const CODES: Readonly<Record<FailureReason, ErrorCode>> = {
   connect_failed: 'backend_unavailable',
   connect_timeout: 'backend_unavailable',
+  no_socket: 'overloaded',
   disconnected: 'backend_disconnected',
   truncated: 'backend_disconnected',
   moved: 'backend_disconnected',
@@ -91,6 +92,7 @@ const CODES: Readonly<Record<FailureReason, ErrorCode>> = {
 const FLAGS: Readonly<Record<FailureReason, Flag>> = {
   connect_failed: 'UF',
   connect_timeout: 'UF',
+  no_socket: 'OM',
   disconnected: 'UC',
   truncated: 'UC',
   moved: 'UC',

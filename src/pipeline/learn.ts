@@ -32,7 +32,7 @@ export function outcomeOf(result: AttemptResult): Outcome {
 }
 
 /** Ends for which somebody else has spoken already, or which are the router's own doing. */
-const BLAMELESS = new Set(['total_timeout', 'shutdown', 'moved', 'incomplete_stream']);
+const BLAMELESS = new Set(['total_timeout', 'shutdown', 'moved', 'incomplete_stream', 'no_socket']);
 
 function answeredOutcome(answer: HeldAnswer): Outcome {
   if (answer.status < 400) return answer.aborted ? 'neutral' : 'success';

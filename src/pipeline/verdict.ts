@@ -19,6 +19,8 @@ const MAX_DEATHS = 2;
 const FAILED: Readonly<Record<FailureReason, Verdict>> = {
   connect_failed: 'free',
   connect_timeout: 'free',
+  // Another may have an idle connection, which needs no new socket; to try a thousand of them would be work at the worst time.
+  no_socket: 'attempt',
   disconnected: 'budget',
   truncated: 'budget',
   moved: 'budget',

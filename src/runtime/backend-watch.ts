@@ -134,7 +134,7 @@ export class BackendWatch implements BackendNews {
     this.#health.set(checked.values());
   }
 
-  #answers(backend: Backend, timeout: number): Promise<boolean> {
+  #answers(backend: Backend, timeout: number): Promise<boolean | undefined> {
     const path = this.#policies.get(backend.id)?.health.path ?? '/health';
     return answers(backend.url + path, timeout, this.#authorization(backend));
   }

@@ -45,7 +45,19 @@ export class MemoryPressure {
 /** The heap against V8's limit, or the whole process against the container's: whichever is nearer to its end. */
 function shareUsed(): number {
   const { used_heap_size, heap_size_limit } = getHeapStatistics();
-  return Math.max(used_heap_size / heap_size_limit, process.memoryUsage.rss() / memoryLimit());
+  return Math.max(used_heap_size / heap_size_limit, residentSize() / memoryLimit());
+}
+
+let resident = 0;
+
+/** Bytes; the last known where it cannot be read: Node opens a file for it, which takes a descriptor that there may not be. */
+function residentSize(): number {
+  try {
+    resident = process.memoryUsage.rss();
+  } catch {
+    // Thrown in a timer, it ended the process.
+  }
+  return resident;
 }
 
 let limit: number | undefined;

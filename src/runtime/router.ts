@@ -105,7 +105,7 @@ export class Router {
       now,
       facts: this.#engines.facts,
     });
-    this.#statsLog = new StatsLog(this.stats, (text) => process.stderr.write(text));
+    this.#statsLog = new StatsLog(this.stats);
     const { resolveSecret } = options;
     const { discovery, traceSpans } = this.stats;
     this.#tracing = new Tracing({

@@ -1,16 +1,22 @@
+import { LogSink } from '../log-sink.ts';
 import { formatLogTable } from '../stats/log-table.ts';
 import type { RouterStats } from '../stats/router-stats.ts';
 
-/** Prints the table of backends each `every` ms; undefined stops it. Standard error, so that it never mixes with JSON lines. */
+const STANDARD_ERROR = 2;
+
+/**
+ * Prints the table of backends each `every` ms; undefined stops it. Standard error, so that it never mixes with JSON lines. Not by
+ * `process.stderr`: a reader that is gone or a full disk is an error event there, which ended the process, and one that does not read
+ * stopped it.
+ */
 export class StatsLog {
   readonly #stats: RouterStats;
-  readonly #print: (text: string) => void;
+  #sink: LogSink | undefined;
   #timer: NodeJS.Timeout | undefined;
   #every: number | undefined;
 
-  constructor(stats: RouterStats, print: (text: string) => void) {
+  constructor(stats: RouterStats) {
     this.#stats = stats;
-    this.#print = print;
   }
 
   configure(every: number | undefined): void {
@@ -18,8 +24,17 @@ export class StatsLog {
     this.#every = every;
     clearInterval(this.#timer);
     this.#timer = undefined;
-    if (every === undefined) return;
-    this.#timer = setInterval(() => this.#print(`\n${formatLogTable(this.#stats.view())}\n`), every);
+    if (every === undefined) {
+      void this.#sink?.close();
+      this.#sink = undefined;
+      return;
+    }
+    this.#sink ??= new LogSink(STANDARD_ERROR);
+    const sink = this.#sink;
+    this.#timer = setInterval(() => {
+      sink.write(`\n${formatLogTable(this.#stats.view())}\n`);
+      sink.flush();
+    }, every);
     this.#timer.unref();
   }
 }

@@ -28,6 +28,7 @@ test('what each end of an attempt leads to', () => {
   const cases: [AttemptResult, Verdict][] = [
     [failed('connect_failed'), 'free'],
     [failed('connect_timeout'), 'free'],
+    [failed('no_socket'), 'attempt'],
     [failed('disconnected'), 'attempt'],
     [failed('truncated'), 'attempt'],
     [failed('moved'), 'attempt'],

@@ -1,5 +1,5 @@
 import type { Backend } from '../../backends/backend.ts';
-import type { AttemptResult, HeldAnswer } from '../../proxy/attempt-result.ts';
+import type { AttemptResult, FailureReason, HeldAnswer } from '../../proxy/attempt-result.ts';
 import { editMembers } from '../../proxy/json-edit.ts';
 import { ABORTED, type BackendNews, failureOf } from '../learn.ts';
 import { Leg, type Prepare, type TryBackends } from '../leg.ts';
@@ -78,9 +78,11 @@ function prefillLeg(routed: RoutedRequest, form: Roles['form']): Leg | undefined
   return body && new Leg(false, body);
 }
 
+const NOTHING_SENT: ReadonlySet<FailureReason> = new Set(['connect_failed', 'connect_timeout', 'no_socket']);
+
 /** No decode backend has seen what was handed over. */
 function isUntouched({ last }: Leg): boolean {
-  return last?.type === 'failed' && (last.reason === 'connect_failed' || last.reason === 'connect_timeout');
+  return last?.type === 'failed' && NOTHING_SENT.has(last.reason);
 }
 
 function successOf(last: AttemptResult | undefined): HeldAnswer | undefined {

@@ -4,7 +4,7 @@ import { isWaiting, writeLater } from '../write-batch.ts';
 import { BodyWriter } from './body-writer.ts';
 import { ChunkScanner } from './chunk-scanner.ts';
 import type { ConnectionOwner, SocketExchange, Target } from './exchange.ts';
-import { openSocket } from './open-socket.ts';
+import { connectFailure, openSocket } from './open-socket.ts';
 import { MAX_HEAD, type ParsedHead, parseHead } from './response-head.ts';
 
 /**
@@ -278,7 +278,7 @@ export class Connection {
     clearTimeout(this.#connectTimer);
     this.#owner.onClosed(this);
     if (this.#exchange === undefined) return;
-    if (!this.#connected) this.#fail('connect_failed', this.#failure?.message ?? 'could not connect');
+    if (!this.#connected) this.#fail(connectFailure(this.#failure), this.#failure?.message ?? 'could not connect');
     else if (this.#isStale()) this.#owner.onStale(this.#detach()!);
     else if (this.#phase === 'head') this.#fail('disconnected', this.#failure?.message ?? 'connection closed');
     else this.#fail('truncated', this.#failure?.message ?? 'connection closed inside the body');
