@@ -39,7 +39,7 @@ export function onClientError(error: NodeJS.ErrnoException, socket: Socket, refu
 }
 
 /** The response that this connection is at: once it has begun, an answer written now would become a part of it. */
-function responseOf(socket: Socket): ServerResponse | undefined {
+export function responseOf(socket: Socket): ServerResponse | undefined {
   // Node's own handler looks at the same property; there is no public one.
   const { _httpMessage: response } = socket as Socket & { _httpMessage?: ServerResponse | null };
   return response ?? undefined;

@@ -13,12 +13,21 @@ const SPARE_TIME = 10_000;
 const SILENCE = 100;
 /** And connections to listeners that forward nothing, which they have for sure; more of them count like clients'. */
 const OWN = 32;
+/** ms that such a one has, from its beginning, to ask; then it may lose its place as long as it has no request under way. */
+const OWN_TIME = 1_000;
 /** Where the system does not say how many there may be. */
 const FALLBACK = 1_024;
 
 /** Looks at every accepted connection; one too many is answered 503 and closed. */
 export interface Accepts {
-  accept(socket: Socket, refused: OnRefused): void;
+  /** `isIdle`: whether no request is under way on it now. */
+  accept(socket: Socket, refused: OnRefused, isIdle: () => boolean): void;
+}
+
+interface Own {
+  readonly isIdle: () => boolean;
+  /** Monotonic ms. */
+  readonly since: number;
 }
 
 interface Spare {
@@ -42,8 +51,8 @@ export class ConnectionCap {
   readonly limit: number;
   readonly #most: { readonly spare: number; readonly own: number };
   #clients = 0;
-  #own = 0;
-  /** In their order. */
+  /** In their order, as are the next. */
+  readonly #own = new Map<Socket, Own>();
   readonly #spares = new Map<Socket, Spare>();
 
   constructor(limit = Math.max(1, Math.floor(openFileLimit() / 2) - RESERVE), most = { spare: SPARE, own: OWN }) {
@@ -52,13 +61,14 @@ export class ConnectionCap {
   }
 
   /** `quiet`: its listener forwards nothing. */
-  accept(socket: Socket, refused: OnRefused, quiet = false): void {
-    if (quiet && this.#own < this.#most.own) {
-      this.#own++;
-      socket.once('close', () => this.#own--);
+  accept(socket: Socket, refused: OnRefused, isIdle = () => false, quiet = false): void {
+    if (quiet && this.#own.size < this.#most.own) {
+      this.#addOwn(socket, isIdle);
     } else if (this.#clients < this.limit) {
       this.#clients++;
       socket.once('close', () => this.#clients--);
+    } else if (quiet && this.#closeIdleOwn()) {
+      this.#addOwn(socket, isIdle);
     } else if (this.#hasSpare()) {
       const timer = setTimeout(() => socket.destroy(), SPARE_TIME).unref();
       this.#spares.set(socket, { refused: false, since: performance.now(), timer, tell: refused });
@@ -76,6 +86,24 @@ export class ConnectionCap {
     const spare = this.#spareOf(socket);
     if (spare !== undefined) spare.refused = true;
     return spare !== undefined;
+  }
+
+  #addOwn(socket: Socket, isIdle: () => boolean): void {
+    this.#own.set(socket, { isIdle, since: performance.now() });
+    socket.once('close', () => this.#own.delete(socket));
+  }
+
+  /** Kept alive and idle, 32 connections would keep probes out for as long as that lasts. */
+  #closeIdleOwn(): boolean {
+    const begun = performance.now() - OWN_TIME;
+    for (const [socket, { isIdle, since }] of this.#own) {
+      if (since > begun) return false;
+      if (!isIdle()) continue;
+      this.#own.delete(socket);
+      socket.destroy();
+      return true;
+    }
+    return false;
   }
 
   #hasSpare(): boolean {

@@ -10,6 +10,8 @@ import { MAX_HEAD } from '../proxy/client/plain-connection.ts';
 import { KEEP_ALIVE } from '../proxy/client/plain-response.ts';
 import { type OnRefused, onClientError, rawAnswer } from './client-error.ts';
 import type { Accepts } from './connection-cap.ts';
+import { inTurn } from './in-turn.ts';
+import { NodeConnections } from './node-connections.ts';
 import { PlainFront, type PlainHandler, type TimeLimits } from './plain-front.ts';
 
 const SERVER_OPTIONS = {
@@ -55,20 +57,27 @@ export class Listener {
     this.name = config.name;
     this.#config = config;
     const options = { ...SERVER_OPTIONS, ...times };
+    const served = inTurn(handle, refused);
+    const connections = new NodeConnections(options.connectionsCheckingInterval, options.requestTimeout);
     if (config.tls) {
-      this.#server = createTlsServer({ ...TLS_OPTIONS, ...options, ...readTls(config) }, handle);
-      this.#server.on('connection', (socket) => cap.accept(socket, refused));
+      this.#server = createTlsServer({ ...TLS_OPTIONS, ...options, ...readTls(config) }, served);
+      this.#server.on('connection', (socket) => cap.accept(socket, refused, () => !connections.isBusy(socket)));
+      this.#server.on('secureConnection', (socket) => connections.add(socket));
     } else {
-      const server = createServer(options, handle);
+      const server = createServer(options, served);
       this.#server = server;
+      // The front hands sockets to all that listens here before it.
+      server.on('connection', (socket) => connections.add(socket));
       // Koa and the pipeline use what plain requests and responses have in common with Node's.
       const plain = handle as unknown as PlainHandler['handle'];
-      this.#front = new PlainFront(server, { serves: forwards, handle: plain }, cap, options, refused);
+      this.#front = new PlainFront(server, { serves: forwards, handle: plain }, cap, options, refused, (socket) =>
+        connections.isBusy(socket),
+      );
     }
     this.#server.on('clientError', (error, socket) => onClientError(error, socket as Socket, refused));
     // The pipeline asks for the body once it knows that it wants it, and refuses other expectations.
-    this.#server.on('checkContinue', handle);
-    this.#server.on('checkExpectation', handle);
+    this.#server.on('checkContinue', served);
+    this.#server.on('checkExpectation', served);
     this.#server.on('connect', (_request, socket) => {
       const allow = 'GET, HEAD, POST';
       const error = new RouterError('method_not_allowed', { method: 'CONNECT', allow }, { headers: { allow } });

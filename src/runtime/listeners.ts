@@ -62,7 +62,9 @@ export class ListenerSet {
         }
         const refused = this.#onRefused(listener.name);
         const { name } = listener;
-        const cap: Accepts = { accept: (socket, told) => this.#cap.accept(socket, told, this.#quiet.has(name)) };
+        const cap: Accepts = {
+          accept: (socket, told, idle) => this.#cap.accept(socket, told, idle, this.#quiet.has(name)),
+        };
         const fresh = new Listener(listener, this.#handler(listener), forwards, cap, {}, refused);
         next.set(listener.name, fresh);
         if (going.some((old) => old.blocks(listener))) late.push([listener, fresh]);

@@ -28,19 +28,29 @@ export class PlainFront implements ConnectionHost {
   readonly #cap: Accepts;
   readonly #times: TimeLimits;
   readonly #refused: OnRefused;
+  readonly #busy: (socket: Socket) => boolean;
   readonly #server: Server;
   readonly #serverListeners: ((socket: Socket) => void)[];
   #sweeping: NodeJS.Timeout | undefined;
   #empty: (() => void) | undefined;
   closing = false;
 
-  constructor(server: Server, handler: PlainHandler, cap: Accepts, times: TimeLimits, refused: OnRefused) {
+  /** `busy`: whether the server has a request under way on a connection that it has been given. */
+  constructor(
+    server: Server,
+    handler: PlainHandler,
+    cap: Accepts,
+    times: TimeLimits,
+    refused: OnRefused,
+    busy: (socket: Socket) => boolean,
+  ) {
     this.#server = server;
     this.serves = handler.serves;
     this.handle = handler.handle;
     this.#cap = cap;
     this.#times = times;
     this.#refused = refused;
+    this.#busy = busy;
     this.#serverListeners = server.listeners('connection') as ((socket: Socket) => void)[];
     server.removeAllListeners('connection');
     server.on('connection', (socket) => this.#accept(socket));
@@ -70,7 +80,10 @@ export class PlainFront implements ConnectionHost {
 
   #accept(accepted: Socket): void {
     const connection = PlainConnection.open(accepted, this);
-    this.#cap.accept(connection?.socket ?? accepted, this.#refused);
+    const socket = connection?.socket ?? accepted;
+    const isIdle = () =>
+      (connection?.phase ?? 'handed-over') === 'handed-over' ? !this.#busy(socket) : connection?.phase === 'idle';
+    this.#cap.accept(socket, this.#refused, isIdle);
     if (connection === undefined) {
       this.handOver(accepted);
       return;

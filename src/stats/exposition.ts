@@ -32,6 +32,7 @@ const LEFT_OUT = ['handles', 'requests', 'resources'].flatMap((what) => [
 export class Exposition {
   readonly #stats: RouterStats;
   readonly #process = new Registry();
+  #writing: Promise<{ contentType: string; text: string }> | undefined;
 
   constructor(stats: RouterStats, process: boolean) {
     this.#stats = stats;
@@ -40,7 +41,15 @@ export class Exposition {
     for (const name of LEFT_OUT) this.#process.removeSingleMetric(name);
   }
 
-  async page(): Promise<{ contentType: string; text: string }> {
+  /** One that is being written is for all who ask meanwhile. */
+  page(): Promise<{ contentType: string; text: string }> {
+    this.#writing ??= this.#write().finally(() => {
+      this.#writing = undefined;
+    });
+    return this.#writing;
+  }
+
+  async #write(): Promise<{ contentType: string; text: string }> {
     const view = this.#stats.view();
     const writer = new PageWriter();
     for (const row of METRICS) await writer.family(row, await row.collect(view, this.#stats));

@@ -245,6 +245,30 @@ test('fault 37: pipelined requests are answered in order', async () => {
   client.destroy();
 });
 
+test('fault 37: requests that come at once reach an engine one after the other, on any connection', async () => {
+  const client = await RawClient.open(fleet.url);
+  const before = chats().length;
+  const aborted = engine().counts.aborted;
+  const long = JSON.stringify(chat('m', { stream: true, max_tokens: 100_000 }));
+  // The first makes it node:http's.
+  client.send(`GET /version HTTP/1.1\r\nhost: x\r\n\r\n${post(JSON_TYPE, long).repeat(5)}`);
+  await client.response('GET');
+  await client.until((received) => received.includes('data: '));
+  assert.equal(chats().length, before + 1);
+  client.destroy();
+  await eventually(() => engine().counts.aborted === aborted + 1);
+  assert.equal(chats().length, before + 1, 'what waited has left with its client');
+});
+
+test('fault 37: a connection with too many waiting requests is cut', async () => {
+  const client = await RawClient.open(fleet.url);
+  const from = fleet.router.logs.length;
+  client.send('GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n'.repeat(1_700));
+  await client.closed();
+  await told(from, 400, 'bad_request');
+  assert.equal((await fleet.request({ path: '/health' })).status, 200);
+});
+
 test('fault 38: other protocols and methods', async () => {
   const upgrade = await raw(
     'GET /health HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n',

@@ -8,6 +8,7 @@ import { ConnectionCap } from '../../src/runtime/connection-cap.ts';
 class Connection extends EventEmitter {
   bytesRead = 0;
   destroyed = false;
+  idle = false;
   answer = '';
   readonly remoteAddress = '127.0.0.1';
   readonly remotePort: number;
@@ -34,7 +35,8 @@ function full(clients: number, most: { spare: number; own: number }) {
   const cap = new ConnectionCap(clients, most);
   const refused: Connection[] = [];
   const accept = (connection = new Connection(), quiet = false) => {
-    cap.accept(asSocket(connection), () => refused.push(connection), quiet);
+    const isIdle = () => connection.idle;
+    cap.accept(asSocket(connection), () => refused.push(connection), isIdle, quiet);
     return connection;
   };
   const held = Array.from({ length: clients }, () => accept());
@@ -101,6 +103,28 @@ test('listeners that forward nothing have some for sure, and share the clientsâ€
   assert.equal(refused.length, 1, 'a client has left');
   accept();
   assert.equal(refused.length, 2, 'and its place is taken');
+});
+
+test('at the cap of its own, the oldest idle connection makes room, unless the clients have some', (t) => {
+  const { cap, accept, held, refused } = full(1, { spare: 0, own: 3 });
+  const [busy, idle, second] = [accept(undefined, true), accept(undefined, true), accept(undefined, true)];
+  idle.idle = second.idle = true;
+  accept(undefined, true);
+  assert.equal(refused.length, 1, 'they may be about to ask');
+  const now = performance.now();
+  t.mock.method(performance, 'now', () => now + 1_001);
+  const next = accept(undefined, true);
+  next.idle = true;
+  assert.deepEqual(
+    [busy, idle, second, next].map(({ destroyed }) => destroyed),
+    [false, true, false, false],
+  );
+  assert.ok(!cap.isSpare(asSocket(next)));
+  held[0]!.destroy();
+  accept(undefined, true);
+  assert.equal(second.destroyed, false, 'there is room among the clients');
+  accept();
+  assert.equal(refused.length, 2, 'clients close none of them');
 });
 
 test('with TLS the connection is known by its other end', () => {

@@ -62,6 +62,13 @@ function busy(): World {
   return subject;
 }
 
+test('a page that is being written is for all who ask meanwhile; the next is a new one', async () => {
+  const { stats } = busy();
+  const [one, other] = await Promise.all([stats.metrics(), stats.metrics()]);
+  assert.equal(one, other);
+  assert.notEqual(await stats.metrics(), one);
+});
+
 test('the old names carry true values', async () => {
   const families = await page(busy());
   const expected: Record<string, number> = {

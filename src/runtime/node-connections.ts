@@ -1,0 +1,84 @@
+import type { ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import { responseOf } from './client-error.ts';
+
+interface Handle {
+  readonly writeQueueSize?: number;
+  readonly _parent?: Handle;
+}
+
+/** A finished response that its client is to take in time. */
+interface Awaited {
+  readonly response: ServerResponse;
+  readonly queued: number | undefined;
+  /** Monotonic ms of the last progress. */
+  readonly since: number;
+}
+
+/** The connections that `node:http` serves: those that a `PlainFront` has handed over, or all of a listener with TLS. */
+export class NodeConnections {
+  readonly #awaited = new Map<Socket, Awaited | undefined>();
+  /** Those with TLS, which have another socket than the one that was accepted. */
+  readonly #secure = new Map<string, Socket>();
+  readonly #interval: number;
+  readonly #limit: number;
+  #sweeping: NodeJS.Timeout | undefined;
+
+  /** Both in ms: how often it looks, and for how long a client may take nothing of a finished answer. */
+  constructor(interval: number, limit: number) {
+    this.#interval = interval;
+    this.#limit = limit;
+  }
+
+  add(socket: Socket): void {
+    const peer = 'encrypted' in socket ? peerOf(socket) : undefined;
+    this.#awaited.set(socket, undefined);
+    if (peer !== undefined) this.#secure.set(peer, socket);
+    socket.once('close', () => {
+      this.#awaited.delete(socket);
+      if (peer !== undefined && this.#secure.get(peer) === socket) this.#secure.delete(peer);
+      if (this.#awaited.size > 0) return;
+      clearInterval(this.#sweeping);
+      this.#sweeping = undefined;
+    });
+    this.#sweeping ??= setInterval(() => this.#sweep(), this.#interval).unref();
+  }
+
+  /** Whether a request is under way on an accepted connection. */
+  isBusy(accepted: Socket): boolean {
+    const socket = this.#awaited.has(accepted) ? accepted : this.#secure.get(peerOf(accepted));
+    return socket !== undefined && responseOf(socket) !== undefined;
+  }
+
+  /**
+   * A client that takes nothing of a finished answer is cut, as on plain connections: those who asked for `/metrics` and did not read held
+   * their connections, and the page, for good. Streams that have not ended have the limits of their requests.
+   */
+  #sweep(): void {
+    const now = performance.now();
+    for (const [socket, awaited] of this.#awaited) {
+      const response = responseOf(socket);
+      if (!response?.writableEnded) {
+        if (awaited !== undefined) this.#awaited.set(socket, undefined);
+        continue;
+      }
+      const queued = queuedBytes(socket);
+      if (awaited?.response !== response || awaited.queued !== queued || queued === undefined) {
+        this.#awaited.set(socket, { response, queued, since: now });
+      } else if (now - awaited.since > this.#limit) socket.destroy();
+    }
+  }
+}
+
+/**
+ * Bytes that the system has not taken yet, by properties that Node does not document; undefined where they are not what they were. Node's
+ * own time limit looks at them too, but with TLS only at what is to be encrypted: who read slowly was cut within an answer of one write.
+ */
+function queuedBytes(socket: Socket): number | undefined {
+  const { _handle: handle } = socket as Socket & { _handle?: Handle | null };
+  return ('encrypted' in socket ? handle?._parent : handle)?.writeQueueSize;
+}
+
+function peerOf({ remoteAddress, remotePort }: Socket): string {
+  return `${remotePort} ${remoteAddress}`;
+}

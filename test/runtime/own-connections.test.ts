@@ -1,0 +1,78 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import type { ServerResponse } from 'node:http';
+import { connect, type Socket } from 'node:net';
+import { type TestContext, test } from 'node:test';
+import { connect as connectTls } from 'node:tls';
+import { ConnectionCap } from '../../src/runtime/connection-cap.ts';
+import { Listener } from '../../src/runtime/listener.ts';
+import { certificate } from '../fakes/certificate.ts';
+
+const TLS = certificate();
+
+/** A listener that forwards nothing, with two connections of its own and no other room. */
+async function quiet(t: TestContext, secure: boolean) {
+  const cap = new ConnectionCap(0, { spare: 0, own: 2 });
+  const held: ServerResponse[] = [];
+  const listener = new Listener(
+    {
+      name: 'admin',
+      host: '127.0.0.1',
+      port: 0,
+      serve: ['health'],
+      maxBodySize: 1_000,
+      allowExplain: false,
+      ...(secure && { tls: { certFile: TLS.certFile, keyFile: TLS.keyFile } }),
+    },
+    (request, response) => {
+      if (request.url === '/held') held.push(response);
+      else response.end('healthy');
+    },
+    () => false,
+    { accept: (socket, refused, isIdle) => cap.accept(socket, refused, isIdle, true) },
+  );
+  await listener.open();
+  t.after(() => listener.destroy());
+  const { port } = listener.address;
+  const open = (): Socket => {
+    const socket = secure ? connectTls({ port, ca: TLS.cert, host: '127.0.0.1' }) : connect(port, '127.0.0.1');
+    t.after(() => socket.destroy());
+    socket.on('error', () => {});
+    return socket;
+  };
+  return { open, held };
+}
+
+/** The first piece of the answer; nothing where the connection ends without one. */
+async function ask(socket: Socket, path: string): Promise<string> {
+  socket.write(`GET ${path} HTTP/1.1\r\nhost: x\r\n\r\n`);
+  return new Promise((resolve) => {
+    socket.once('data', (bytes) => resolve(String(bytes)));
+    socket.once('close', () => resolve(''));
+  });
+}
+
+for (const secure of [false, true]) {
+  test(`idle connections to the router itself make room for a new one${secure ? ', with TLS too' : ''}`, async (t) => {
+    const { open, held } = await quiet(t, secure);
+    const busy = open();
+    const hearing = ask(busy, '/held');
+    while (held.length === 0) await new Promise((resolve) => setImmediate(resolve));
+    held[0]!.write('a piece');
+    assert.match(await hearing, /a piece|200 OK/);
+    const idle = open();
+    assert.match(await ask(idle, '/health'), /healthy/);
+    assert.doesNotMatch(await ask(open(), '/health'), /healthy/, 'each may be about to ask');
+
+    const now = performance.now.bind(performance);
+    t.mock.method(performance, 'now', () => now() + 1_001);
+    const closed = once(idle, 'close');
+    const probe = open();
+    assert.match(await ask(probe, '/health'), /healthy/);
+    await closed;
+    assert.equal(busy.destroyed, false);
+    assert.doesNotMatch(await ask(open(), '/health'), /healthy/, 'the one is busy, the other new');
+    held[0]!.end();
+    assert.match(await ask(probe, '/health'), /healthy/);
+  });
+}
