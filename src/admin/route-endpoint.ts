@@ -1,7 +1,7 @@
 import { RouterError } from '../errors.ts';
 import { readBody } from '../pipeline/read-body.ts';
 import { sendJson } from '../pipeline/respond.ts';
-import { returnSlab } from '../proxy/body-slabs.ts';
+import { releaseBody } from '../proxy/body-budget.ts';
 import type { AdminDeps, AdminRequest } from './admin-deps.ts';
 import { explainRoute } from './explain-route.ts';
 import type { RouteQuestion } from './route-question.ts';
@@ -29,11 +29,11 @@ export async function postRoute({ req, res, snapshot }: AdminRequest, { registry
 }
 
 async function readQuestion(req: AdminRequest['req'], res: AdminRequest['res']): Promise<RouteQuestion> {
-  const { body, slab } = await readBody(req, res, MAX_BODY);
+  const received = await readBody(req, res, MAX_BODY);
   try {
-    return parseQuestion(body);
+    return parseQuestion(received.body);
   } finally {
-    if (slab !== undefined) returnSlab(slab);
+    releaseBody(received);
   }
 }
 

@@ -70,10 +70,7 @@ function enter(deps: PipelineDeps, own: Koa.Middleware<State>): Koa.Middleware<S
 function body(deps: PipelineDeps): Koa.Middleware<State> {
   return async function readRequestBody(ctx, next) {
     const routed = ctx.state.routed!;
-    if (deps.full(ctx.req.socket)) {
-      routed.flag = 'OM';
-      throw new RouterError('overloaded');
-    }
+    if (deps.full(ctx.req.socket)) throw new RouterError('overloaded');
     checkEncoding(routed);
     routed.received = await readBody(ctx.req, ctx.res, routed.listener.maxBodySize);
     routed.body = routed.received.body;

@@ -43,6 +43,8 @@ function tell(routed: RoutedRequest | undefined, { code }: RouterError): void {
   if (routed.error === '') routed.error = code;
   // As where the parser of `node:http` notices it.
   if (code === 'request_timeout') routed.flag = 'DPE';
+  // Where it is not for its backends that there is no room.
+  if (code === 'overloaded' && routed.flag === '-') routed.flag = 'OM';
 }
 
 /** Nothing here has this path: exactly what is listed is served. */

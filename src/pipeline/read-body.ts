@@ -1,7 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { RouterError } from '../errors.ts';
-import { returnSlab, takeLongSlab, takeSlab } from '../proxy/body-slabs.ts';
-import { bodyTooLarge, PROMISED, type ReadBody } from '../proxy/client/plain-body.ts';
+import { type BodyMemory, bodyBudget, releaseBody } from '../proxy/body-budget.ts';
+import { takeLongSlab, takeSlab } from '../proxy/body-slabs.ts';
+import { bodyTooLarge, noRoom, PROMISED, type ReadBody } from '../proxy/client/plain-body.ts';
 import { PlainRequest } from '../proxy/client/plain-request.ts';
 import { nextTurn } from '../proxy/turns.ts';
 
@@ -19,16 +20,28 @@ export function readBody(
   if (declared > limit) return Promise.reject(bodyTooLarge(limit));
   // A client that asks first is told to go on only now: key and size have been looked at.
   if (request.headers.expect !== undefined && request.httpVersionMinor === 1) response.writeContinue();
-  let slab = takeSlab(declared);
+  const memory: BodyMemory = { slab: takeSlab(declared), reserved: 0 };
   return new Promise((resolve, reject) => {
-    let whole = slab;
+    let whole = memory.slab;
     let pieces: Buffer[] | undefined;
     let first: Buffer | undefined;
     let length = 0;
     const onData = (piece: Buffer) => {
+      const after = length + piece.length;
+      if (after > limit) {
+        refuse(bodyTooLarge(limit));
+        return;
+      }
+      // Of a declared length all at once, as its memory is taken, otherwise as it comes.
+      const due = whole !== undefined || after <= PROMISED ? 0 : Math.max(declared, after) - memory.reserved;
+      if ((bodyBudget.shut && declared - after > PROMISED) || (due > 0 && !bodyBudget.reserve(due))) {
+        refuse(noRoom());
+        return;
+      }
+      memory.reserved += due;
       if (whole === undefined && length > PROMISED && declared > length) {
-        slab = takeLongSlab(declared);
-        whole = slab ?? Buffer.allocUnsafeSlow(declared);
+        memory.slab = takeLongSlab(declared);
+        whole = memory.slab ?? Buffer.allocUnsafeSlow(declared);
         Buffer.concat(pieces ?? [first!]).copy(whole);
         pieces = first = undefined;
       }
@@ -36,18 +49,19 @@ export function readBody(
       else if (first === undefined) first = piece;
       else if (pieces === undefined) pieces = [first, piece];
       else pieces.push(piece);
-      length += piece.length;
-      if (length <= limit) return;
+      length = after;
+    };
+    const refuse = (error: RouterError) => {
       drop();
       request.pause();
-      reject(bodyTooLarge(limit));
+      reject(error);
     };
     const onEnd = () => {
       forget();
-      if (whole !== undefined) resolve({ body: whole.subarray(0, length), slab });
-      else if (pieces === undefined) resolve({ body: first ?? EMPTY, slab: undefined });
-      else if (length <= PROMISED) resolve({ body: Buffer.concat(pieces, length), slab: undefined });
-      else void joinInTurns(pieces, length).then(resolve);
+      if (whole !== undefined) resolve({ body: whole.subarray(0, length), ...memory });
+      else if (pieces === undefined) resolve({ body: first ?? EMPTY, ...memory });
+      else if (length <= PROMISED) resolve({ body: Buffer.concat(pieces, length), ...memory });
+      else void joinInTurns(pieces, length, memory).then(resolve);
     };
     const onClose = () => {
       drop();
@@ -55,7 +69,7 @@ export function readBody(
     };
     const drop = () => {
       forget();
-      if (slab !== undefined) returnSlab(slab);
+      releaseBody(memory);
     };
     const forget = () => {
       request.off('data', onData);
@@ -73,7 +87,7 @@ export function readBody(
 /** Bytes copied in one turn of the event loop: to join 33 MB at once takes 25 ms, most of it for memory that is touched for the first time. */
 const JOINED = 512 * 1024;
 
-async function joinInTurns(pieces: readonly Buffer[], length: number): Promise<ReadBody> {
+async function joinInTurns(pieces: readonly Buffer[], length: number, { reserved }: BodyMemory): Promise<ReadBody> {
   const slab = takeSlab(length) ?? takeLongSlab(length);
   const whole = slab ?? Buffer.allocUnsafeSlow(length);
   let at = 0;
@@ -85,7 +99,7 @@ async function joinInTurns(pieces: readonly Buffer[], length: number): Promise<R
     due = at + JOINED;
     await nextTurn();
   }
-  return { body: whole.subarray(0, length), slab };
+  return { body: whole.subarray(0, length), slab, reserved };
 }
 
 const EMPTY = Buffer.alloc(0);

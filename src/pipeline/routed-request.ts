@@ -4,7 +4,7 @@ import type { Backend } from '../backends/backend.ts';
 import type { Exchange } from '../backends/pool.ts';
 import type { ListenerConfig } from '../config/config.ts';
 import { type ApiKind, apiKind } from '../proxy/api-kind.ts';
-import { returnSlab } from '../proxy/body-slabs.ts';
+import { type BodyMemory, releaseBody } from '../proxy/body-budget.ts';
 import type { ClientRequest, ClientResponse } from '../proxy/client/client-exchange.ts';
 import type { ReadBody } from '../proxy/client/plain-body.ts';
 import type { JsonMembers } from '../proxy/json-scan.ts';
@@ -41,7 +41,7 @@ export class RoutedRequest implements PickRequest {
   keyName = '';
   /** The models that key may use; undefined: all. */
   mayUse: NameMatcher | undefined;
-  /** As it came; whoever has it returns its slab, by `dropBody`. */
+  /** As it came; whoever has it gives its memory back, by `dropBody`. */
   received: ReadBody | undefined;
   /** What goes to the backend; the bytes that came, but for an alias. Empty once it is dropped. */
   body: Buffer = EMPTY;
@@ -49,7 +49,7 @@ export class RoutedRequest implements PickRequest {
   /** Sockets that may still read the body although their attempts are over. */
   #readers = 0;
   /** Of the body that is dropped, while somebody may read it. */
-  #slab: Buffer | undefined;
+  #dropped: BodyMemory | undefined;
   /** Present where the client asked and may know. */
   readonly explanation: Explanation | undefined;
   /** As the client asked. */
@@ -119,11 +119,10 @@ export class RoutedRequest implements PickRequest {
     this.members = undefined;
     this.received = undefined;
     if (received === undefined) return;
-    this.#slab = received.slab;
+    this.#dropped = received;
     // Whoever waits for the answer may still have the object in a variable.
     received.body = EMPTY;
-    received.slab = undefined;
-    this.#returnSlab();
+    this.#release();
   }
 
   /** The attempt is over, and its socket may still read the body. */
@@ -131,14 +130,14 @@ export class RoutedRequest implements PickRequest {
     this.#readers++;
     exchange.whenBodyFree(() => {
       this.#readers--;
-      this.#returnSlab();
+      this.#release();
     });
   }
 
-  #returnSlab(): void {
-    if (this.#readers > 0 || this.#slab === undefined) return;
-    returnSlab(this.#slab);
-    this.#slab = undefined;
+  #release(): void {
+    if (this.#readers > 0 || this.#dropped === undefined) return;
+    releaseBody(this.#dropped);
+    this.#dropped = undefined;
   }
 
   bodyField(name: string): string | undefined {

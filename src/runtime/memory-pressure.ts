@@ -62,7 +62,8 @@ function residentSize(): number {
 
 let limit: number | undefined;
 
-function memoryLimit(): number {
+/** Bytes that the process may use: what its container has, or else the machine. */
+export function memoryLimit(): number {
   limit ??= readLimit() ?? totalmem();
   return limit;
 }

@@ -15,6 +15,7 @@ import { createApp } from '../pipeline/app.ts';
 import type { Attempt } from '../pipeline/attempt.ts';
 import type { Snapshot } from '../pipeline/snapshot.ts';
 import type { PipelineDeps } from '../pipeline/state.ts';
+import { bodyBudget } from '../proxy/body-budget.ts';
 import { SocketPool } from '../proxy/upstream/socket-pool.ts';
 import { RouterStats } from '../stats/router-stats.ts';
 import { accessFields, accessJson, refusedFields } from './access-line.ts';
@@ -25,7 +26,7 @@ import { createSource } from './create-source.ts';
 import { EngineWatch } from './engine-watch.ts';
 import type { Listener } from './listener.ts';
 import { ListenerSet } from './listeners.ts';
-import { MemoryPressure } from './memory-pressure.ts';
+import { MemoryPressure, memoryLimit } from './memory-pressure.ts';
 import { NO_FIELDS, routingLine } from './routing-line.ts';
 import { shadowFacts } from './shadow-facts.ts';
 import { SourceSet } from './sources.ts';
@@ -147,7 +148,10 @@ export class Router {
       },
     );
     this.#watchdog = startWatchdog(this.running, now);
-    this.#memory = new MemoryPressure((level) => log.warn({ pressure: level }, 'memory pressure has changed'));
+    this.#memory = new MemoryPressure((level) => {
+      bodyBudget.shut = level === 'full';
+      log.warn({ pressure: level }, 'memory pressure has changed');
+    });
     this.#watch = new BackendWatch({
       registry: this.registry,
       admission: this.#admission,
@@ -183,6 +187,8 @@ export class Router {
     tracing.commit();
     sources.commit();
     listeners.commit();
+    const largest = Object.values(config.listeners).map(({ maxBodySize }) => maxBodySize);
+    bodyBudget.configure(memoryLimit(), Math.max(...largest));
     this.#engines.configure(config.stats.engine);
     this.stats.configure({ window: config.stats.window, maxModels: config.stats.prometheus.maxModels });
     this.stats.shares.keep(new Set(snapshot.routesByName.keys()));

@@ -8,7 +8,7 @@ import type { EngineOptions } from '../../src/simulator/engine/options.ts';
 import { sseEvents } from '../fakes/framing.ts';
 import { RawClient, rawRequest } from '../fakes/raw-client.ts';
 import type { SpawnOptions } from '../fakes/spawn-router.ts';
-import { chatRequest, errorOf, eventually, Fleet } from './fleet.ts';
+import { CHAT, chat, chatRequest, errorOf, eventually, Fleet } from './fleet.ts';
 
 /**
  * What happens to the process itself. What no client and no engine can do to it (set the clock, fill the memory, put a fault into its code)
@@ -207,6 +207,91 @@ test('fault 62: at 92 % of its memory it ends connections, at 95 % it refuses re
   await level('none');
   const well = await fleet.chat('m');
   assert.deepEqual([well.status, well.headers['connection']], [200, 'keep-alive']);
+});
+
+/** Of which a quarter, 40 MiB, is for long bodies; at SIGUSR2 hardly any of its heap is free. */
+const LITTLE_MEMORY = `
+  import os from 'node:os';
+  import v8 from 'node:v8';
+  import { syncBuiltinESMExports } from 'node:module';
+  os.totalmem = () => 160 * 2 ** 20;
+  process.memoryUsage.rss = () => 0;
+  const real = v8.getHeapStatistics;
+  let full = false;
+  v8.getHeapStatistics = () => {
+    const figures = real();
+    return full ? { ...figures, used_heap_size: 0.96 * figures.heap_size_limit } : figures;
+  };
+  syncBuiltinESMExports();
+  process.on('SIGUSR2', () => {
+    full = true;
+  });`;
+const LONG = Buffer.from(JSON.stringify(chat('m', { padding: 'x'.repeat(12 * 2 ** 20) })));
+const DECLARED = `content-length: ${LONG.length}\r\n`;
+
+/** Clients that send a head and the first bytes of `body`. */
+async function begin(fleet: Fleet, count: number, framing: string, body: Buffer, bytes: number): Promise<RawClient[]> {
+  const clients = await Promise.all(Array.from({ length: count }, () => RawClient.open(fleet.url)));
+  for (const client of clients) {
+    client.send(`POST ${CHAT} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n${framing}\r\n`);
+    client.send(body.subarray(0, bytes));
+  }
+  return clients;
+}
+
+async function refusedWithBody(fleet: Fleet, client: RawClient): Promise<void> {
+  const answer = await client.response();
+  assert.deepEqual([answer.status, errorOf(answer).code], [503, 'overloaded']);
+  assert.deepEqual([answer.headers['connection'], answer.headers['retry-after']], ['close', '1']);
+  const line = await fleet.router.logged(({ request }) => request === answer.headers['x-request-id']);
+  assert.equal(line['flag'], 'OM');
+  assert.notEqual(await client.closed(), 'open');
+}
+
+test('fault 62: long bodies beyond a quarter of the memory are 503; those within it and short ones are served, and its room comes back', async (t) => {
+  const fleet = await start(t, { m: [{}] }, {}, { preload: LITTLE_MEMORY });
+  const chunks = [Buffer.from(`${LONG.length.toString(16)}\r\n`), LONG, Buffer.from('\r\n0\r\n\r\n')];
+  const cases: readonly (readonly [framing: string, body: Buffer, beginning: number])[] = [
+    [DECLARED, LONG, 2 ** 21],
+    // Read by `node:http`.
+    [`${DECLARED}connection: keep-alive, te\r\n`, LONG, 2 ** 21],
+    // Of no declared length: it takes its room as it comes.
+    ['transfer-encoding: chunked\r\n', Buffer.concat(chunks), LONG.length],
+  ];
+  for (const [framing, body, beginning] of [...cases, ...cases]) {
+    const clients = await begin(fleet, 7, framing, body, beginning);
+    await eventually(() => clients.filter(({ received }) => received.length > 0).length === 4);
+    assert.equal((await fleet.chat('m')).status, 200);
+    const [within, refused] = [0, 1].map((some) =>
+      clients.filter(({ received }) => Math.sign(received.length) === some),
+    );
+    for (const client of refused!) await refusedWithBody(fleet, client);
+    for (const client of within!) client.send(body.subarray(beginning));
+    for (const client of within!) assert.equal((await client.response()).status, 200);
+    const got = fleet.of('m')[0]!.requests.filter((request) => request.body?.length === LONG.length);
+    assert.ok(got.at(-1)!.body!.equals(LONG));
+    for (const client of within!) client.destroy();
+  }
+});
+
+test('fault 62: at 95 % a body that is not nearly complete is read no further', async (t) => {
+  const fleet = await start(t, { m: [{}] }, {}, { preload: LITTLE_MEMORY });
+  const nodes = `${DECLARED}connection: keep-alive, te\r\n`;
+  const most = LONG.length - 2 ** 19;
+  const few = await Promise.all([DECLARED, nodes].map((framing) => begin(fleet, 1, framing, LONG, 2 ** 21)));
+  const [nearly] = await begin(fleet, 1, DECLARED, LONG, most);
+  for (const client of [...few.flat(), nearly!]) await client.flushed();
+  // Enough of it has been read for it to be in the router's hands.
+  assert.equal((await fleet.chat('m')).status, 200);
+  fleet.router.signal('SIGUSR2');
+  await fleet.router.logged(({ pressure }) => pressure === 'full');
+  for (const client of few.flat()) {
+    client.send(LONG.subarray(2 ** 21, 2 ** 21 + 1000));
+    await refusedWithBody(fleet, client);
+  }
+  nearly!.send(LONG.subarray(most));
+  const answer = await nearly!.response();
+  assert.deepEqual([answer.status, answer.headers['connection']], [200, 'close']);
 });
 
 test('fault 63: what is thrown in one request is its 500, or the end of its stream, and no other’s', async (t) => {

@@ -1,11 +1,11 @@
 import { RouterError } from '../../errors.ts';
 import { formatSize } from '../../units.ts';
-import { returnSlab, takeLongSlab, takeSlab } from '../body-slabs.ts';
+import { type BodyMemory, bodyBudget, releaseBody } from '../body-budget.ts';
+import { takeLongSlab, takeSlab } from '../body-slabs.ts';
 
-/** The whole body in one buffer; `slab` is what that lies in, where it is to be returned. */
-export interface ReadBody {
+/** The whole body in one buffer. Whoever gets it calls `releaseBody`. */
+export interface ReadBody extends BodyMemory {
   body: Buffer;
-  slab: Buffer | undefined;
 }
 
 /**
@@ -17,12 +17,13 @@ export const PROMISED = 1024 * 1024;
 const WORTH_A_BUFFER = 16 * 1024;
 
 /** The body of one request on its way in: copied from the read buffer, or read where it belongs. */
-export class PlainBody {
+export class PlainBody implements BodyMemory {
   readonly length: number;
   /** Bytes that have come, kept or not. */
   received = 0;
   #target: Buffer | undefined;
-  #slab: Buffer | undefined;
+  slab: Buffer | undefined;
+  reserved = 0;
   #settled: PromiseWithResolvers<ReadBody> | undefined;
   /** Bytes of the read in which the head came, valid until its handler has returned. */
   #first: Buffer | undefined;
@@ -42,8 +43,8 @@ export class PlainBody {
     const first = this.#first;
     if (this.length > limit) throw bodyTooLarge(limit);
     if (first === undefined) throw new RouterError('bad_request', { detail: 'the body is gone' }, CLOSE);
-    this.#slab = takeSlab(this.length);
-    this.#target = this.#slab ?? Buffer.allocUnsafe(Math.min(this.length, PROMISED));
+    this.slab = takeSlab(this.length);
+    this.#target = this.slab ?? Buffer.allocUnsafe(Math.min(this.length, PROMISED));
     first.copy(this.#target, 0, 0, this.received);
     if (this.complete) return this.#whole();
     this.#settled = Promise.withResolvers();
@@ -60,7 +61,7 @@ export class PlainBody {
     const count = Math.min(bytes.length, this.length - this.received);
     if (this.#target !== undefined) {
       this.#makeRoom(count);
-      bytes.copy(this.#target, this.received, 0, count);
+      if (this.#target !== undefined) bytes.copy(this.#target, this.received, 0, count);
     }
     this.#add(count);
     return count;
@@ -70,7 +71,7 @@ export class PlainBody {
   get nextBuffer(): Buffer | undefined {
     if (this.#target === undefined || this.length - this.received < WORTH_A_BUFFER) return undefined;
     this.#makeRoom(WORTH_A_BUFFER);
-    return this.#target.subarray(this.received, Math.min(this.length, this.#target.length));
+    return this.#target?.subarray(this.received, Math.min(this.length, this.#target.length));
   }
 
   /** Bytes that were read into `nextBuffer`. */
@@ -87,9 +88,7 @@ export class PlainBody {
 
   /** Nothing reads into its memory any more; what somebody has been given stays theirs. */
   release(): void {
-    if (this.#slab === undefined) return;
-    returnSlab(this.#slab);
-    this.#slab = undefined;
+    releaseBody(this);
   }
 
   #add(count: number): void {
@@ -99,26 +98,49 @@ export class PlainBody {
   }
 
   #whole(): ReadBody {
-    const whole = { body: this.#target!.subarray(0, this.length), slab: this.#slab };
+    const { slab, reserved } = this;
+    const whole = { body: this.#target!.subarray(0, this.length), slab, reserved };
     // Whoever has it now decides how long it is kept.
-    this.#target = this.#slab = this.#settled = undefined;
+    this.#target = this.slab = this.#settled = undefined;
+    this.reserved = 0;
     return whole;
   }
 
-  /** Room for all of it. */
+  /** Room for `count` bytes more, which is room for all of it; no target any more where there is none. */
   #makeRoom(count: number): void {
     const target = this.#target!;
+    if (bodyBudget.shut && this.length - this.received > PROMISED) {
+      this.#giveUp();
+      return;
+    }
     if (this.received + count <= target.length) return;
-    this.#slab = takeLongSlab(this.length);
-    const whole = this.#slab ?? Buffer.allocUnsafeSlow(this.length);
+    // Of what has been given up already the rest is thrown away.
+    if (this.#settled === undefined || !bodyBudget.reserve(this.length)) {
+      this.#giveUp();
+      return;
+    }
+    this.reserved = this.length;
+    this.slab = takeLongSlab(this.length);
+    const whole = this.slab ?? Buffer.allocUnsafeSlow(this.length);
     target.copy(whole, 0, 0, this.received);
     this.#target = whole;
+  }
+
+  /** What it has of the budget goes back with the connection, which ends. */
+  #giveUp(): void {
+    this.#target = undefined;
+    this.fail(noRoom());
   }
 }
 
 /** It ends the connection: the rest of the body is still on its way. */
 export function bodyTooLarge(limit: number): RouterError {
   return new RouterError('body_too_large', { limit: formatSize(limit) }, CLOSE);
+}
+
+/** Likewise. */
+export function noRoom(): RouterError {
+  return new RouterError('overloaded', {}, CLOSE);
 }
 
 const CLOSE = { headers: { connection: 'close' } };
