@@ -21,7 +21,7 @@ const LAYERS = [
   ['stats'],
   ['config'],
   ['log'],
-  ['errors', 'units', 'version', 'log-line', 'log-sink', 'body-memory'],
+  ['addresses', 'errors', 'units', 'version', 'log-line', 'log-sink', 'body-memory'],
 ];
 /** The simulator runs the router's algorithms and nothing else of it. */
 const SIMULATOR_IMPORTS = ['algorithms', 'stats', 'config', 'errors', 'units', 'log', 'version'];

@@ -1,12 +1,18 @@
 import http from 'node:http';
 import https from 'node:https';
 import got from 'got';
+import { addresses } from '../addresses.ts';
 
 /** An engine says `{"is_sleeping": true}`; more than this is something else. Bytes. */
 const MAX_ANSWER = 64 * 1024;
 
+const { lookup } = addresses;
+
 // No reuse: engines close idle connections after 5 s without a word, and nobody asks for this twice in that time.
-const agent = { http: new http.Agent({ keepAlive: false }), https: new https.Agent({ keepAlive: false }) };
+const agent = {
+  http: new http.Agent({ keepAlive: false, lookup }),
+  https: new https.Agent({ keepAlive: false, lookup }),
+};
 
 export interface EngineRequest {
   readonly method: 'GET' | 'POST';

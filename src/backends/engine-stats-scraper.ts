@@ -1,6 +1,7 @@
 import http from 'node:http';
 import https from 'node:https';
 import got from 'got';
+import { addresses } from '../addresses.ts';
 import type { StatsConfig } from '../config/config.ts';
 import type { EngineStats } from '../stats/facts.ts';
 import { engineFigures } from './engine-figures.ts';
@@ -13,8 +14,13 @@ const CONCURRENCY = 32;
 /** Rounds begin up to a tenth early or late, so that routers started together do not ask together for ever. */
 const JITTER = 0.2;
 
+const { lookup } = addresses;
+
 // No reuse: engines close idle connections after 5 s without a word, and a scrape comes later than that.
-const agent = { http: new http.Agent({ keepAlive: false }), https: new https.Agent({ keepAlive: false }) };
+const agent = {
+  http: new http.Agent({ keepAlive: false, lookup }),
+  https: new https.Agent({ keepAlive: false, lookup }),
+};
 
 /** A backend as the scraper sees it. */
 export interface ScrapeTarget {

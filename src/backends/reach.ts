@@ -2,19 +2,26 @@ import http from 'node:http';
 import https from 'node:https';
 import { connect } from 'node:net';
 import got from 'got';
+import { addresses } from '../addresses.ts';
 import { isOwnTrouble } from './own-trouble.ts';
 
 /** Health paths answer with nothing, or a word; what comes beyond this is not worth memory. Bytes. */
 const MAX_ANSWER = 64 * 1024;
 
+const { lookup } = addresses;
+
 // A check on a connection that stood already would not see that nobody listens any more.
-const agent = { http: new http.Agent({ keepAlive: false }), https: new https.Agent({ keepAlive: false }) };
+const agent = {
+  http: new http.Agent({ keepAlive: false, lookup }),
+  https: new https.Agent({ keepAlive: false, lookup }),
+};
 
 /** Whether somebody accepts connections there within `timeout` ms; true where it could not be tried. Never rejects. */
 export function canConnect(url: string, timeout: number): Promise<boolean> {
   const { hostname, port, protocol } = new URL(url);
   return new Promise((resolve) => {
     const socket = connect({
+      lookup,
       host: hostname.replace(/^\[|\]$/g, ''),
       port: port === '' ? (protocol === 'https:' ? 443 : 80) : Number(port),
     });

@@ -1,3 +1,4 @@
+import { addresses } from '../addresses.ts';
 import type { Backend } from '../backends/backend.ts';
 import { HealthChecks, type HealthTarget } from '../backends/health.ts';
 import { Liveness } from '../backends/liveness.ts';
@@ -34,6 +35,7 @@ export class BackendWatch implements BackendNews {
   readonly #health: HealthChecks;
   readonly #liveness: Liveness;
   readonly #timer: NodeJS.Timeout;
+  readonly #unwatchNames: () => void;
   /** The policies of the first route that uses a backend. */
   #policies = new Map<string, RouteConfig>();
   readonly #askedAt = new WeakMap<Backend, number>();
@@ -72,11 +74,16 @@ export class BackendWatch implements BackendNews {
     });
     this.#timer = setInterval(() => this.#look(), INTERVAL);
     this.#timer.unref();
+    this.#unwatchNames = addresses.watch((name, err) => {
+      if (err) log.warn({ name, err }, 'a name can no longer be resolved: its last addresses stay in use');
+      else log.info({ name }, 'a name can be resolved again');
+    });
   }
 
   stop(): void {
     clearInterval(this.#timer);
     this.#health.stop();
+    this.#unwatchNames();
   }
 
   warn(backend: Backend, message: string): void {

@@ -2,6 +2,7 @@ import { Agent, type ClientRequest, type IncomingMessage, request as requestHttp
 import { request as requestHttps, Agent as TlsAgent } from 'node:https';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
+import { addresses } from '../addresses.ts';
 
 /** ms for one try, all in all. */
 const TIMEOUT = 10_000;
@@ -38,7 +39,7 @@ export class Collector {
   constructor(url: string, headers: () => Readonly<Record<string, string>>) {
     this.#url = new URL(url);
     this.#headers = headers;
-    const options = { keepAlive: true, maxSockets: 1, timeout: IDLE };
+    const options = { keepAlive: true, maxSockets: 1, timeout: IDLE, lookup: addresses.lookup };
     this.#agent = this.#url.protocol === 'https:' ? new TlsAgent(options) : new Agent(options);
   }
 

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import got from 'got';
+import { addresses } from '../../addresses.ts';
 import type { ProbeOptions } from '../model-probe.ts';
 import type { KubeApi } from './api.ts';
 import { type ApiError, toApiError } from './api-error.ts';
@@ -17,6 +18,7 @@ export async function askSleeping(url: string, options: ProbeOptions): Promise<b
   const tooLarge = new AbortController();
   try {
     const exchange = got(`${url}/is_sleeping`, {
+      dnsLookup: addresses.lookup,
       timeout: { request: options.timeout },
       retry: { limit: 0 },
       followRedirect: false,

@@ -63,8 +63,8 @@ export class Connection {
     }
   }
 
-  get busy(): boolean {
-    return this.#exchange !== undefined;
+  get remoteAddress(): string | undefined {
+    return this.#socket.remoteAddress;
   }
 
   get allSent(): boolean {

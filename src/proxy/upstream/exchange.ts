@@ -1,3 +1,4 @@
+import type { LookupFunction } from 'node:net';
 import type { Exchange, UpstreamHandler, UpstreamRequest } from '../../backends/pool.ts';
 import type { Connection } from './connection.ts';
 
@@ -8,6 +9,7 @@ export interface Target {
   readonly tls: boolean;
   /** `Host` header. */
   readonly authority: string;
+  readonly lookup: LookupFunction;
 }
 
 /** What the pool wants to hear of its connections. */

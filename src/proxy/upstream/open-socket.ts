@@ -5,8 +5,8 @@ import type { UpstreamFailure } from '../../backends/pool.ts';
 import type { Target } from './exchange.ts';
 
 /** Begins to connect to a backend; what comes is read as `onread` says. */
-export function openSocket({ host, port, tls }: Target, onread: OnReadOpts): Socket {
-  const options = { host, port, noDelay: true, onread };
+export function openSocket({ host, port, tls, lookup }: Target, onread: OnReadOpts): Socket {
+  const options = { host, port, lookup, noDelay: true, onread };
   if (!tls) return connect(options);
   return connectTls({ ...options, ALPNProtocols: ['http/1.1'], ...(isName(host) && { servername: host }) });
 }

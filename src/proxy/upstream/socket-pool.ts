@@ -1,3 +1,5 @@
+import { isIP } from 'node:net';
+import { type Addresses, addresses } from '../../addresses.ts';
 import type { Exchange, UpstreamHandler, UpstreamPool, UpstreamRequest } from '../../backends/pool.ts';
 import { Connection } from './connection.ts';
 import { type ConnectionOwner, SocketExchange, type Target } from './exchange.ts';
@@ -13,21 +15,29 @@ export class SocketPool implements UpstreamPool, ConnectionOwner {
   readonly #target: Target;
   readonly #pathPrefix: string;
   readonly #now: () => number;
+  readonly #addresses: Addresses;
+  /** Undefined where the URL has an address. */
+  readonly #name: string | undefined;
   readonly #idle: Connection[] = [];
-  readonly #connections = new Set<Connection>();
+  /** With the generation of its name's addresses that each is known to agree with. */
+  readonly #connections = new Map<Connection, number>();
   #closed = false;
   #sweep: NodeJS.Timeout | undefined;
 
   /** `url` as in BackendSpec; `now` is monotonic ms. */
-  constructor(url: string, now: () => number) {
+  constructor(url: string, now: () => number, known = addresses) {
     const parsed = new URL(url);
     const tls = parsed.protocol === 'https:';
+    const host = parsed.hostname.replace(/^\[|\]$/g, '');
     this.#target = {
-      host: parsed.hostname.replace(/^\[|\]$/g, ''),
+      host,
       port: parsed.port === '' ? (tls ? 443 : 80) : Number(parsed.port),
       tls,
       authority: parsed.host,
+      lookup: known.lookup,
     };
+    this.#name = isIP(host) === 0 ? host : undefined;
+    this.#addresses = known;
     this.#pathPrefix = parsed.pathname.replace(/\/+$/, '');
     this.#now = now;
   }
@@ -52,7 +62,7 @@ export class SocketPool implements UpstreamPool, ConnectionOwner {
 
   destroy(): void {
     this.close();
-    for (const connection of this.#connections) connection.cut();
+    for (const connection of this.#connections.keys()) connection.cut();
   }
 
   onIdle(connection: Connection): void {
@@ -78,18 +88,31 @@ export class SocketPool implements UpstreamPool, ConnectionOwner {
   }
 
   #take(): Connection | undefined {
-    const connection = this.#idle.pop();
-    if (connection === undefined) return undefined;
-    if (this.#now() - connection.idleSince < REUSE_WITHIN) return connection;
-    // The most recent one is too old, so all are.
-    connection.destroy();
-    for (const aged of this.#idle.splice(0)) aged.destroy();
-    return undefined;
+    for (;;) {
+      const connection = this.#idle.pop();
+      if (connection === undefined) return undefined;
+      if (this.#now() - connection.idleSince >= REUSE_WITHIN) {
+        // The most recent one is too old, so all are.
+        connection.destroy();
+        for (const aged of this.#idle.splice(0)) aged.destroy();
+        return undefined;
+      }
+      if (this.#name === undefined || this.#isCurrent(connection, this.#name)) return connection;
+      connection.destroy();
+    }
+  }
+
+  /** The most recent goes first, so under steady traffic a connection would stay for ever with a machine that has lost the name. */
+  #isCurrent(connection: Connection, name: string): boolean {
+    const generation = this.#addresses.generation(name);
+    if (this.#connections.get(connection) === generation) return true;
+    this.#connections.set(connection, generation);
+    return this.#addresses.has(name, connection.remoteAddress);
   }
 
   #connect(connectTimeout: number): Connection {
     const connection = new Connection(this.#target, this, connectTimeout);
-    this.#connections.add(connection);
+    this.#connections.set(connection, 0);
     return connection;
   }
 
