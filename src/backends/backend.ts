@@ -14,6 +14,8 @@ const FIRST_SHARE = 0.1;
 /** An attempt that runs at a backend, as far as the backend's watchers care. Times are monotonic ms. */
 export interface RunningAttempt {
   readonly startedAt: number;
+  /** Its connection does not stand yet, so the backend has had nothing of the request. */
+  readonly connecting: boolean;
   /** No byte of the body has come yet. */
   readonly awaitsFirstByte: boolean;
   /** It asked for a stream, whose first byte comes with its first token; an answer's comes only with its end. */
@@ -25,7 +27,7 @@ export interface RunningAttempt {
   readonly streaming: boolean;
   readonly lastByteAt: number;
   /** Ends it from outside. */
-  fail(reason: 'moved' | 'shutdown'): void;
+  fail(reason: 'moved' | 'shutdown' | 'connect_timeout'): void;
 }
 
 /**

@@ -81,8 +81,8 @@ export class CircuitBreaker {
       if (open && probe) this.#close(now);
     } else if (outcome === 'failure') {
       this.#failures++;
-      // Failures of requests that were under way when it opened say nothing new.
-      if (open ? probe : this.#failures >= config.failures) this.#open(now, config);
+      // Failures of requests that were under way when it opened say nothing new, nor does that of a probe during which it was tripped.
+      if (open ? probe && at >= this.openedAt : this.#failures >= config.failures) this.#open(now, config);
     }
   }
 

@@ -1,6 +1,6 @@
 import type { Backend, RunningAttempt } from './backend.ts';
 
-/** ms without a byte after which a backend that refuses connections, and requests at it, count as dead. */
+/** ms without a byte after which a backend that takes no connections, and requests at it, count as dead. */
 const SILENT = 2_000;
 /** ms without a byte after which a backend with waiting requests is looked at. */
 const SUSPICIOUS = 500;
@@ -19,11 +19,12 @@ const STILL = 30_000;
 export interface LivenessDeps {
   /** Monotonic ms. */
   readonly now: () => number;
-  readonly connect: (backend: Backend, timeout: number) => Promise<boolean>;
+  /** Resolves to whether it accepts connections or refuses them; to undefined when neither is heard in time. */
+  readonly connect: (backend: Backend, timeout: number) => Promise<boolean | undefined>;
   /** Resolves to whether it answers a request for its health path, with whatever status; undefined where it could not be asked. */
   readonly answers: (backend: Backend, timeout: number) => Promise<boolean | undefined>;
-  /** Others that could take the model's requests now. */
-  readonly others: (backend: Backend, model: string) => readonly Backend[];
+  /** Others that could take the model's requests now; of every model without one. */
+  readonly others: (backend: Backend, model?: string) => readonly Backend[];
   /** Takes the backend out; its breaker lets single requests try it again. */
   readonly eject: (backend: Backend, reason: string) => void;
 }
@@ -32,6 +33,8 @@ export interface LivenessDeps {
  * Notices backends that are gone but do not say so, and moves their requests (engines.md, findings 4 and 6).
  *
  * - vLLM's SIGTERM closes the listener and leaves live requests hanging without a byte or a FIN: refused connects and silence mean dead.
+ * - A machine that has vanished answers no connect, and neither does any while the network is away: only where others are reached,
+ *   silence means dead.
  * - A stopped process accepts and never answers: silence while requests wait, and no answer to a health check, while another backend
  *   answers.
  * - A paused one answers health checks and begins no stream: silence for much longer than the others need for such requests.
@@ -86,27 +89,46 @@ export class Liveness {
     });
   }
 
-  /** Connects until somebody answers or nothing runs there any more; after a while what is silent is given up. */
+  /**
+   * Connects until somebody answers or nothing runs there any more; after a while what is silent is given up. A connect that nobody
+   * answers counts only if another was reached before it began: reached during it, the network may have come back in between.
+   */
   async #confirm(backend: Backend): Promise<void> {
-    const { now, connect } = this.#deps;
+    const { now, connect, others } = this.#deps;
     const since = now();
+    let network = false;
     while (backend.attempts.size > 0) {
-      if (await connect(backend, PATIENCE)) return;
-      if (now() - since >= SILENT) this.#move(backend, now() - SILENT, 'it refuses connections and is silent', false);
+      const accepted = await connect(backend, PATIENCE);
+      if (accepted) return;
+      if (now() - since >= SILENT) {
+        if (accepted === false) this.#move(backend, now() - SILENT, 'it refuses connections and is silent', false);
+        else if (network)
+          this.#move(backend, now() - SILENT, 'it is silent, and cannot be reached while others can', false);
+      }
+      network = accepted === undefined && (await this.#reached(others(backend))).includes(true);
       await new Promise((resolve) => setTimeout(resolve, 250).unref());
     }
   }
 
-  async #examine(backend: Backend, others: readonly Backend[], silentSince: number): Promise<void> {
+  /** Which of some of them answer, or send something meanwhile. */
+  #reached(others: readonly Backend[]): Promise<boolean[]> {
     const { answers, now } = this.#deps;
     const started = now();
+    return Promise.all(
+      others.slice(0, 3).map(async (other) => (await answers(other, PATIENCE)) === true || lastByte(other) >= started),
+    );
+  }
+
+  async #examine(backend: Backend, others: readonly Backend[], silentSince: number): Promise<void> {
+    const started = this.#deps.now();
     // If no other answers either, it is the network, or this process itself was held up.
-    const [alive, ...comparison] = await Promise.all([
-      answers(backend, PATIENCE),
-      ...others.slice(0, 3).map(async (other) => (await answers(other, PATIENCE)) || lastByte(other) >= started),
-    ]);
+    const [alive, comparison] = await Promise.all([this.#deps.answers(backend, PATIENCE), this.#reached(others)]);
     if (alive !== false || !comparison.includes(true) || lastByte(backend) > silentSince) return;
-    this.#move(backend, silentSince, 'it accepts requests and answers nothing, not even a health check', true);
+    const connecting = [...backend.attempts].some((attempt) => attempt.connecting && attempt.startedAt <= started);
+    const reason = connecting
+      ? 'it accepts no connection and answers nothing, not even a health check'
+      : 'it accepts requests and answers nothing, not even a health check';
+    this.#move(backend, silentSince, reason, true);
   }
 
   #stuck(backend: Backend, silentSince: number, now: number): boolean {
@@ -140,7 +162,8 @@ export class Liveness {
     });
     if (silent.length === 0) return;
     this.#deps.eject(backend, reason);
-    for (const attempt of silent) attempt.fail('moved');
+    // What it has not had, it cannot have died of.
+    for (const attempt of silent) attempt.fail(attempt.connecting ? 'connect_timeout' : 'moved');
   }
 }
 

@@ -16,8 +16,11 @@ const agent = {
   https: new https.Agent({ keepAlive: false, lookup }),
 };
 
-/** Whether somebody accepts connections there within `timeout` ms; true where it could not be tried. Never rejects. */
-export function canConnect(url: string, timeout: number): Promise<boolean> {
+/** The machine is there and says that nobody listens. Any other error may be the network's, the resolver's or our own. */
+const REFUSALS = new Set<string | undefined>(['ECONNREFUSED', 'ECONNRESET']);
+
+/** Whether connections are accepted there, or refused; undefined when neither is heard within `timeout` ms. Never rejects. */
+export function canConnect(url: string, timeout: number): Promise<boolean | undefined> {
   const { hostname, port, protocol } = new URL(url);
   return new Promise((resolve) => {
     const socket = connect({
@@ -25,13 +28,13 @@ export function canConnect(url: string, timeout: number): Promise<boolean> {
       host: hostname.replace(/^\[|\]$/g, ''),
       port: port === '' ? (protocol === 'https:' ? 443 : 80) : Number(port),
     });
-    const finish = (reached: boolean) => {
+    const finish = (reached: boolean | undefined) => {
       socket.destroy();
       resolve(reached);
     };
-    socket.setTimeout(timeout, () => finish(false));
+    socket.setTimeout(timeout, () => finish(undefined));
     socket.once('connect', () => finish(true));
-    socket.once('error', (error) => finish(isOwnTrouble(error)));
+    socket.once('error', ({ code }: NodeJS.ErrnoException) => finish(REFUSALS.has(code) ? false : undefined));
   });
 }
 

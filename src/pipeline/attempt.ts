@@ -61,6 +61,10 @@ export class Attempt implements RunningAttempt, RelayHooks {
     return this.#relay.lastByteAt;
   }
 
+  get connecting(): boolean {
+    return !this.#relay.connected;
+  }
+
   get awaitsFirstByte(): boolean {
     return this.#awaitsFirstByte;
   }

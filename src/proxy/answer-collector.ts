@@ -12,6 +12,8 @@ const MAX_BYTES = 32 * 1024 * 1024;
 export class AnswerCollector implements UpstreamHandler {
   readonly streaming = false;
   readonly paused = false;
+  /** The request has gone out over a connection that stood. */
+  connected = false;
   /** Bytes that went to the client. */
   readonly bytes = 0;
   /** Monotonic ms of the last byte from the backend; of the start before any. */
@@ -33,6 +35,10 @@ export class AnswerCollector implements UpstreamHandler {
 
   attach(exchange: Exchange): void {
     this.#exchange = exchange;
+  }
+
+  onConnected(): void {
+    this.connected = true;
   }
 
   onHead(head: ResponseHead): void {

@@ -50,6 +50,8 @@ export class Relay implements UpstreamHandler {
   /** As latin1: for a few KB a text is cheaper to make, join, search and write than a buffer. */
   #held = '';
   #settled = false;
+  /** The request has gone out over a connection that stood. */
+  connected = false;
   streaming = false;
   /** Back-pressure holds the backend's bytes. */
   paused = false;
@@ -77,6 +79,10 @@ export class Relay implements UpstreamHandler {
   /** The exchange this relay may pause and abort; to be given right after sending. */
   attach(exchange: Exchange): void {
     this.#exchange = exchange;
+  }
+
+  onConnected(): void {
+    this.connected = true;
   }
 
   onHead(head: ResponseHead): void {

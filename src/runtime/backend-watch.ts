@@ -64,7 +64,8 @@ export class BackendWatch implements BackendNews {
       answers: (backend, timeout) => this.#answers(backend, timeout),
       others: (backend, model) => {
         const at = now();
-        return registry.backends.filter((other) => other !== backend && other.serves(model) && other.available(at));
+        const serves = (other: Backend) => model === undefined || other.serves(model);
+        return registry.backends.filter((other) => other !== backend && serves(other) && other.available(at));
       },
       eject: (backend, reason) => {
         const policy = this.#policies.get(backend.id);

@@ -94,3 +94,12 @@ test('trip opens at once, and again when a probe got nowhere', () => {
   assert.ok(!breaker.admits(3_499));
   assert.ok(breaker.admits(3_500));
 });
+
+test('a probe that ends because its backend was given up meanwhile does not count twice', () => {
+  const breaker = new CircuitBreaker();
+  failing(breaker, 0);
+  assert.ok(breaker.dispatched(1_000));
+  breaker.trip(1_500, CONFIG);
+  breaker.record('failure', 1_500, CONFIG, { at: 1_000, probe: true });
+  assert.equal(breaker.opensAt, 3_500);
+});

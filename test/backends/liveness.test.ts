@@ -14,6 +14,7 @@ interface FakeAttempt extends RunningAttempt {
 function attempt(startedAt: number, more: Partial<FakeAttempt> = {}): FakeAttempt {
   const made: FakeAttempt = {
     startedAt,
+    connecting: false,
     awaitsFirstByte: true,
     streaming: false,
     stream: true,
@@ -35,23 +36,32 @@ function backend(...attempts: RunningAttempt[]): Backend {
   return { attempts: roster, lastByteAt: 0, paces: new Paces() } as unknown as Backend;
 }
 
-function setup(others: Backend[], healthy: (backend: Backend) => boolean, connects = false) {
+function setup(
+  others: Backend[],
+  healthy: (backend: Backend) => boolean,
+  connects: () => boolean | undefined = () => false,
+) {
   let time = 0;
   const ejected: Backend[] = [];
+  const reasons: string[] = [];
   const liveness = new Liveness({
     now: () => time,
     connect: async () => {
       // Each try takes a moment.
       time += 700;
-      return connects;
+      return connects();
     },
     answers: async (asked) => healthy(asked),
     others: () => others,
-    eject: (given) => ejected.push(given),
+    eject: (given, reason) => {
+      ejected.push(given);
+      reasons.push(reason);
+    },
   });
   return {
     liveness,
     ejected,
+    reasons,
     at: async (now: number, looked: Backend) => {
       time = now;
       liveness.look(looked);
@@ -76,6 +86,17 @@ test('silence and no answer to a health check, while another answers: waiting re
   );
   // A stream that has begun cannot move: its own time-out ends it.
   assert.equal(begun.failed, '');
+});
+
+test('what has no connection yet ends as a connect that took too long: its backend has had nothing of it', async () => {
+  const other = backend();
+  const [sent, connecting] = [attempt(1_000), attempt(1_100, { connecting: true })];
+  const suspect = backend(sent, connecting);
+  const { at, ejected, reasons } = setup([other], (asked) => asked === other);
+  await at(1_600, suspect);
+  assert.deepEqual(ejected, [suspect]);
+  assert.deepEqual([sent.failed, connecting.failed], ['moved', 'connect_timeout']);
+  assert.deepEqual(reasons, ['it accepts no connection and answers nothing, not even a health check']);
 });
 
 test('nobody is suspected who has sent a byte to anybody', async () => {
@@ -149,10 +170,47 @@ test('refused connects and two seconds of silence end everything that is silent,
 
 test('one that accepts connections again is left alone', async () => {
   const waiting = attempt(0);
-  const { liveness, ejected } = setup([], () => false, true);
+  const { liveness, ejected } = setup(
+    [],
+    () => false,
+    () => true,
+  );
   liveness.unreachable(backend(waiting));
   await new Promise((resolve) => setTimeout(resolve, 50));
   assert.equal(ejected.length, 0);
+});
+
+/** Connects as scripted, each taking 700 ms; resolves once the last of them has succeeded. */
+async function connecting(script: (boolean | undefined)[], healthy: () => boolean) {
+  const silent = attempt(0, { awaitsFirstByte: false });
+  const left = [...script];
+  const over = Promise.withResolvers<void>();
+  const { liveness, reasons } = setup([backend()], healthy, () => {
+    const next = left.shift();
+    if (left.length === 0) over.resolve();
+    return next;
+  });
+  liveness.unreachable(backend(silent));
+  await over.promise;
+  return { failed: silent.failed, reasons };
+}
+
+test('connects that nobody answers while nobody else answers either are the network: streams are left to recover', async () => {
+  const { failed } = await connecting([...Array(6).fill(undefined), true], () => false);
+  assert.equal(failed, '');
+});
+
+test('connects that nobody answers while others are reached: what is silent is given up', async () => {
+  const { failed, reasons } = await connecting([...Array(4).fill(undefined), true], () => true);
+  assert.equal(failed, 'moved');
+  assert.equal(reasons[0], 'it is silent, and cannot be reached while others can');
+});
+
+test('a connect that began before another was reached proves nothing: the network may have come back in between', async () => {
+  let asked = 0;
+  // Away for four connects; back while the fourth still waits, so that the other answers after it.
+  const { failed } = await connecting([...Array(4).fill(undefined), true], () => ++asked >= 4);
+  assert.equal(failed, '');
 });
 
 test('an engine with requests whose own figures stand still is given up, though it is healthy; one whose figures move is not', async () => {
