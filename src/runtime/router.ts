@@ -113,13 +113,8 @@ export class Router {
     this.#statsLog = new StatsLog(this.stats);
     const { resolveSecret } = options;
     const { discovery, traceSpans } = this.stats;
-    this.#tracing = new Tracing({
-      version: options.version,
-      log,
-      resolveSecret,
-      spans: traceSpans,
-      random: Math.random,
-    });
+    const { version } = options;
+    this.#tracing = new Tracing({ version, log, resolveSecret, spans: traceSpans, random: Math.random });
     this.#sources = new SourceSet(
       this.registry,
       (source) => createSource(source, { resolveSecret, registry: this.registry, log, counters: discovery }),
@@ -187,8 +182,7 @@ export class Router {
     tracing.commit();
     sources.commit();
     listeners.commit();
-    const largest = Object.values(config.listeners).map(({ maxBodySize }) => maxBodySize);
-    bodyBudget.configure(memoryLimit(), Math.max(...largest));
+    bodyBudget.configure(memoryLimit(), Math.max(...Object.values(config.listeners).map((one) => one.maxBodySize)));
     this.#engines.configure(config.stats.engine);
     this.stats.configure({ window: config.stats.window, maxModels: config.stats.prometheus.maxModels });
     this.stats.shares.keep(new Set(snapshot.routesByName.keys()));

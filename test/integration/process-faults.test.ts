@@ -290,8 +290,7 @@ test('fault 62: at 95 % a body that is not nearly complete is read no further', 
     await refusedWithBody(fleet, client);
   }
   nearly!.send(LONG.subarray(most));
-  const answer = await nearly!.response();
-  assert.deepEqual([answer.status, answer.headers['connection']], [200, 'close']);
+  assert.equal((await nearly!.response()).status, 200);
 });
 
 test('fault 63: what is thrown in one request is its 500, or the end of its stream, and no other’s', async (t) => {
