@@ -1,0 +1,92 @@
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { RawClient, requestBytes } from '../fakes/raw-client.ts';
+import { type SpawnedEngine, spawnEngine } from '../fakes/spawn-engine.ts';
+import { configFor, type SpawnedRouter, spawnRouter } from '../fakes/spawn-router.ts';
+import { vanish } from '../fakes/vanish.ts';
+import { chatRequest } from './fleet.ts';
+import { send } from './load.ts';
+
+const FLAGS = ['--model', 'm', '--decode-rate', '100'];
+
+async function start(
+  t: TestContext,
+  count: number,
+  defaults: object,
+  ready: (engines: SpawnedEngine[]) => Promise<unknown> = async () => {},
+): Promise<{ engines: SpawnedEngine[]; router: SpawnedRouter }> {
+  const engines = await Promise.all(Array.from({ length: count }, () => spawnEngine(FLAGS)));
+  t.after(() => Promise.all(engines.map((engine) => engine.end())));
+  // Round-robin takes them in this order.
+  engines.sort((a, b) => (a.url < b.url ? -1 : 1));
+  await ready(engines);
+  const backends = engines.map(({ url }) => ({ url, models: ['m'] }));
+  const router = await spawnRouter({
+    config: configFor(backends, {
+      logging: { format: 'json', access: false },
+      defaults: { algorithm: { type: 'round-robin' }, ...defaults },
+    }),
+  });
+  t.after(() => router.stop('SIGKILL'));
+  return { engines, router };
+}
+
+/** One stream at each engine, of about two seconds, that has begun; resolves with what is left to wait for. */
+async function streams(router: SpawnedRouter, engines: readonly SpawnedEngine[]) {
+  const clients = await Promise.all(engines.map(() => RawClient.open(router.url)));
+  for (const client of clients) {
+    client.send(requestBytes(chatRequest('m', { stream: true, max_tokens: 200 }), client.host));
+    await client.until((received) => received.includes('content'));
+  }
+  return () =>
+    Promise.all(
+      clients.map(async (client) => {
+        const { body } = await client.response();
+        client.destroy();
+        return body.toString();
+      }),
+    );
+}
+
+const later = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+test('two of four machines have vanished: a request that none of them ever had is answered by another', async (t) => {
+  const { router } = await start(
+    t,
+    4,
+    { health: { interval: '0s' }, timeouts: { connect: '20s' } },
+    ([first, second]) => Promise.all([vanish(first!), vanish(second!)]),
+  );
+  const { status, body } = await send(router.url, 'm');
+  assert.equal(status, 200, body);
+  const given = router.logs.filter(({ msg }) => msg?.startsWith('backend is given up'));
+  assert.deepEqual(
+    given.map(({ msg }) => msg),
+    Array(2).fill('backend is given up: it accepts no connection and answers nothing, not even a health check'),
+  );
+});
+
+test('the network is away for some seconds: streams go on behind it', async (t) => {
+  const { engines, router } = await start(t, 2, { health: { interval: '300ms', timeout: '200ms' } });
+  const answers = await streams(router, engines);
+  const back = await Promise.all(engines.map(vanish));
+  const unhealthy = ({ msg }: { msg?: string }) => msg === 'backend is unhealthy';
+  await router.logged(() => router.logs.filter(unhealthy).length === 2);
+  // From the first connect that fails it took three seconds to give them up.
+  await later(5_000);
+  for (const come of back) come();
+  for (const body of await answers()) assert.ok(body.endsWith('[DONE]\n\n'), body.slice(-300));
+  assert.ok(!router.logs.some(({ msg }) => msg?.startsWith('backend is given up')));
+});
+
+test('one machine vanishes while another is reached: its streams are told within seconds', async (t) => {
+  const { engines, router } = await start(t, 2, { health: { interval: '300ms', timeout: '200ms' } });
+  const answers = await streams(router, engines);
+  await vanish(engines[0]!);
+  const from = performance.now();
+  const [cut, whole] = await answers();
+  assert.ok(performance.now() - from < 20_000);
+  assert.match(cut!, /"code":"stream_interrupted"\}\}\n\n$/);
+  assert.ok(whole!.endsWith('[DONE]\n\n'), whole!.slice(-300));
+  await router.logged(({ msg }) => msg === 'backend is given up: it is silent, and cannot be reached while others can');
+});
