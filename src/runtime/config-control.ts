@@ -1,4 +1,5 @@
 import type { ConfigControl, ReloadState } from '../admin/control.ts';
+import { readConfig } from './config-files.ts';
 import type { Reloader } from './reloader.ts';
 import type { Watcher } from './watcher.ts';
 
@@ -19,9 +20,12 @@ export function createConfigControl({ path, reloader, watcher }: ConfigControlDe
       await reloader()
         .reload([], '', true)
         .catch(() => {});
-    } else {
-      // What it cannot read, it tells the reloader.
-      await (await watcher).check({ force: true });
+    } else if ((await (await watcher).check({ force: true })) === 'unreadable') {
+      const reason = await readConfig(path).then(
+        () => 'it changed while it was read',
+        (error: Error) => error.message,
+      );
+      return reloader().unreadable(`the files cannot be read: ${reason}`);
     }
     return reloader().last!;
   }
