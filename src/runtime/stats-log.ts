@@ -6,8 +6,8 @@ const STANDARD_ERROR = 2;
 
 /**
  * Prints the table of backends each `every` ms; undefined stops it. Standard error, so that it never mixes with JSON lines. Not by
- * `process.stderr`: a reader that is gone or a full disk is an error event there, which ended the process, and one that does not read
- * stopped it.
+ * `process.stderr`: a reader that is gone or a full disk is an error event there, which ended the process, and behind one that
+ * does not read it keeps everything.
  */
 export class StatsLog {
   readonly #stats: RouterStats;

@@ -80,6 +80,7 @@ test('a table on standard error that nobody can read ends nothing', async (t) =>
   assert.equal((await fleet.chat('m')).status, 200);
 });
 
+/** The write that waits holds a thread, for which `process.exit` would wait. */
 test('a table on standard error that nobody reads holds up neither requests nor the end', async (t) => {
   const fleet = await start(t, TABLES);
   const { child } = fleet.router;
