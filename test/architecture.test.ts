@@ -20,7 +20,7 @@ const LAYERS = [
   ['backends'],
   ['stats'],
   ['config'],
-  ['log'],
+  ['log', 'fresh-agent'],
   ['addresses', 'errors', 'units', 'version', 'log-line', 'log-sink', 'body-memory'],
 ];
 /** The simulator runs the router's algorithms and nothing else of it. */

@@ -1,18 +1,8 @@
-import http from 'node:http';
-import https from 'node:https';
 import got from 'got';
-import { addresses } from '../addresses.ts';
+import { freshAgent } from '../fresh-agent.ts';
 
 /** An engine says `{"is_sleeping": true}`; more than this is something else. Bytes. */
 const MAX_ANSWER = 64 * 1024;
-
-const { lookup } = addresses;
-
-// No reuse: engines close idle connections after 5 s without a word, and nobody asks for this twice in that time.
-const agent = {
-  http: new http.Agent({ keepAlive: false, lookup }),
-  https: new https.Agent({ keepAlive: false, lookup }),
-};
 
 export interface EngineRequest {
   readonly method: 'GET' | 'POST';
@@ -30,7 +20,7 @@ export async function askEngine(url: string, request: EngineRequest): Promise<{ 
   const tooLarge = new AbortController();
   const exchange = got(`${url}${path}`, {
     method,
-    agent,
+    agent: freshAgent,
     signal: tooLarge.signal,
     timeout: { request: timeout },
     retry: { limit: 0 },

@@ -1,8 +1,6 @@
-import http from 'node:http';
-import https from 'node:https';
 import got from 'got';
-import { addresses } from '../addresses.ts';
 import type { StatsConfig } from '../config/config.ts';
+import { freshAgent } from '../fresh-agent.ts';
 import type { EngineStats } from '../stats/facts.ts';
 import { engineFigures } from './engine-figures.ts';
 import { parseEngineStats } from './engine-stats.ts';
@@ -13,14 +11,6 @@ const MAX_PAGE = 16 * 1024 * 1024;
 const CONCURRENCY = 32;
 /** Rounds begin up to a tenth early or late, so that routers started together do not ask together for ever. */
 const JITTER = 0.2;
-
-const { lookup } = addresses;
-
-// No reuse: engines close idle connections after 5 s without a word, and a scrape comes later than that.
-const agent = {
-  http: new http.Agent({ keepAlive: false, lookup }),
-  https: new https.Agent({ keepAlive: false, lookup }),
-};
 
 /** A backend as the scraper sees it. */
 export interface ScrapeTarget {
@@ -194,7 +184,7 @@ export class EngineStatsScraper {
     const authorization = target.authorization?.();
     const tooLarge = new AbortController();
     const request = got(url, {
-      agent,
+      agent: freshAgent,
       signal: AbortSignal.any([this.#stopping.signal, tooLarge.signal]),
       timeout: { request: timeout },
       retry: { limit: 0 },

@@ -2,7 +2,7 @@ import type { HealthConfig } from '../config/config.ts';
 import { sameSettings } from '../config/settings-text.ts';
 import { isOwnTrouble } from './own-trouble.ts';
 import { checkHealth } from './reach.ts';
-import { Turns } from './turns.ts';
+import { TaskLimit } from './task-limit.ts';
 
 /** Checks at once, of those that are well and of those that are not: all of 1,100 backends came within a tenth of the interval. */
 const AT_ONCE = 64;
@@ -42,9 +42,9 @@ interface Check {
 export class HealthChecks {
   readonly #deps: HealthDeps;
   readonly #checks = new Map<string, Check>();
-  readonly #turns = new Turns(AT_ONCE);
+  readonly #limit = new TaskLimit(AT_ONCE);
   /** Of unhealthy ones: many of them take the whole time-out, and nobody else should wait behind those. */
-  readonly #turnsOfUnhealthy = new Turns(AT_ONCE);
+  readonly #limitOfUnhealthy = new TaskLimit(AT_ONCE);
 
   constructor(deps: HealthDeps) {
     this.#deps = deps;
@@ -88,8 +88,8 @@ export class HealthChecks {
 
   #schedule(check: Check, delay: number): void {
     check.timer = setTimeout(() => {
-      const turns = check.healthy ? this.#turns : this.#turnsOfUnhealthy;
-      void turns.run(() => this.#run(check));
+      const limit = check.healthy ? this.#limit : this.#limitOfUnhealthy;
+      void limit.run(() => this.#run(check));
     }, delay);
     check.timer.unref();
   }

@@ -100,10 +100,12 @@ export class Liveness {
     while (backend.attempts.size > 0) {
       const accepted = await connect(backend, PATIENCE);
       if (accepted) return;
-      if (now() - since >= SILENT) {
-        if (accepted === false) this.#move(backend, now() - SILENT, 'it refuses connections and is silent', false);
-        else if (network)
-          this.#move(backend, now() - SILENT, 'it is silent, and cannot be reached while others can', false);
+      if (now() - since >= SILENT && (accepted === false || network)) {
+        const reason =
+          accepted === false
+            ? 'it refuses connections and is silent'
+            : 'it is silent, and cannot be reached while others can';
+        this.#move(backend, now() - SILENT, reason, false);
       }
       network = accepted === undefined && (await this.#reached(others(backend))).includes(true);
       await new Promise((resolve) => setTimeout(resolve, 250).unref());

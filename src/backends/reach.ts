@@ -1,20 +1,11 @@
-import http from 'node:http';
-import https from 'node:https';
 import { connect } from 'node:net';
 import got from 'got';
 import { addresses } from '../addresses.ts';
+import { freshAgent } from '../fresh-agent.ts';
 import { isOwnTrouble } from './own-trouble.ts';
 
 /** Health paths answer with nothing, or a word; what comes beyond this is not worth memory. Bytes. */
 const MAX_ANSWER = 64 * 1024;
-
-const { lookup } = addresses;
-
-// A check on a connection that stood already would not see that nobody listens any more.
-const agent = {
-  http: new http.Agent({ keepAlive: false, lookup }),
-  https: new https.Agent({ keepAlive: false, lookup }),
-};
 
 /** The machine is there and says that nobody listens. Any other error may be the network's, the resolver's or our own. */
 const REFUSALS = new Set<string | undefined>(['ECONNREFUSED', 'ECONNRESET']);
@@ -24,7 +15,7 @@ export function canConnect(url: string, timeout: number): Promise<boolean | unde
   const { hostname, port, protocol } = new URL(url);
   return new Promise((resolve) => {
     const socket = connect({
-      lookup,
+      lookup: addresses.lookup,
       host: hostname.replace(/^\[|\]$/g, ''),
       port: port === '' ? (protocol === 'https:' ? 443 : 80) : Number(port),
     });
@@ -62,7 +53,7 @@ export async function answers(url: string, timeout: number, authorization?: stri
 async function statusOf(url: string, timeout: number, authorization?: string, signal?: AbortSignal): Promise<number> {
   const tooLarge = new AbortController();
   const exchange = got(url, {
-    agent,
+    agent: freshAgent,
     followRedirect: false,
     retry: { limit: 0 },
     throwHttpErrors: false,

@@ -1,19 +1,9 @@
-import http from 'node:http';
-import https from 'node:https';
 import got, { RequestError, TimeoutError } from 'got';
-import { addresses } from '../addresses.ts';
+import { freshAgent } from '../fresh-agent.ts';
 import type { ModelCard } from './source.ts';
 
 /** A list of a thousand LoRA adapters is some 500 KB; more than this is not a model list. Bytes. */
 const MAX_ANSWER = 8 * 1024 * 1024;
-
-const { lookup } = addresses;
-
-// No reuse: engines close idle connections after 5 s without a word, and a probe that meets one fails for nothing.
-const agent = {
-  http: new http.Agent({ keepAlive: false, lookup }),
-  https: new https.Agent({ keepAlive: false, lookup }),
-};
 
 export interface ProbeOptions {
   /** Value of the `authorization` header. */
@@ -31,7 +21,7 @@ export async function probeModels(url: string, options: ProbeOptions): Promise<M
   const tooLarge = new AbortController();
   const signals = options.signal ? [options.signal, tooLarge.signal] : [tooLarge.signal];
   const request = got(`${url}/v1/models`, {
-    agent,
+    agent: freshAgent,
     signal: AbortSignal.any(signals),
     timeout: { request: options.timeout },
     retry: { limit: 0 },

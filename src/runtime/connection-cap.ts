@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { RouterError } from '../errors.ts';
 import { type OnRefused, rawAnswer } from './client-error.ts';
+import { peerOf } from './peer.ts';
 
 /** Descriptors for everything that is no client, twice, since clients get half of what there is: files, listeners, checks of backends. */
 const RESERVE = 64;
@@ -128,10 +129,8 @@ export class ConnectionCap {
     if (this.#spares.size === 0) return undefined;
     const spare = this.#spares.get(socket);
     if (spare !== undefined || !('encrypted' in socket)) return spare;
-    // With TLS, requests come with another socket than the one that was accepted.
-    for (const [accepted, one] of this.#spares) {
-      if (accepted.remotePort === socket.remotePort && accepted.remoteAddress === socket.remoteAddress) return one;
-    }
+    const peer = peerOf(socket);
+    for (const [accepted, one] of this.#spares) if (peerOf(accepted) === peer) return one;
     return undefined;
   }
 }

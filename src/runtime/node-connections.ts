@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { responseOf } from './client-error.ts';
+import { peerOf } from './peer.ts';
 
 interface Handle {
   readonly writeQueueSize?: number;
@@ -77,8 +78,4 @@ export class NodeConnections {
 function queuedBytes(socket: Socket): number | undefined {
   const { _handle: handle } = socket as Socket & { _handle?: Handle | null };
   return ('encrypted' in socket ? handle?._parent : handle)?.writeQueueSize;
-}
-
-function peerOf({ remoteAddress, remotePort }: Socket): string {
-  return `${remotePort} ${remoteAddress}`;
 }

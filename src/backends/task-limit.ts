@@ -1,5 +1,5 @@
 /** Lets so many tasks run at once, and the others after them in the order in which they came. */
-export class Turns {
+export class TaskLimit {
   #free: number;
   readonly #waiting: (() => void)[] = [];
 
