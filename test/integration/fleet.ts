@@ -1,3 +1,4 @@
+import type { TestContext } from 'node:test';
 import { type Engine, startEngine } from '../../src/simulator/engine/engine.ts';
 import type { EngineOptions } from '../../src/simulator/engine/options.ts';
 import { RawClient, type RawRequest, type RawResponse, rawRequest } from '../fakes/raw-client.ts';
@@ -65,6 +66,16 @@ export class Fleet {
     }
   }
 
+  /** As `start`, for a test that may end its router, or make it end: both are gone with the test, whatever became of them. */
+  static async startFor(t: TestContext, ...how: Parameters<typeof Fleet.start>): Promise<Fleet> {
+    const fleet = await Fleet.start(...how);
+    t.after(async () => {
+      await fleet.router.stop('SIGKILL');
+      await fleet.#killEngines();
+    });
+    return fleet;
+  }
+
   get url(): string {
     return this.router.url;
   }
@@ -123,6 +134,10 @@ export class Fleet {
       throw new Error(`the router ended (${exitCode ?? signalCode}):\n${this.router.noise.join('\n')}`);
     }
     await this.router.stop('SIGKILL');
+    await this.#killEngines();
+  }
+
+  async #killEngines(): Promise<void> {
     await Promise.all([...this.engines.values()].flat().map((engine) => engine.kill()));
   }
 }

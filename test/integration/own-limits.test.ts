@@ -1,33 +1,15 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { type TestContext, test } from 'node:test';
+import { test } from 'node:test';
+import { WITHOUT_PRLIMIT } from '../fakes/prlimit.ts';
 import { RawClient } from '../fakes/raw-client.ts';
-import type { SpawnOptions } from '../fakes/spawn-router.ts';
 import { chatRequest, errorOf, eventually, Fleet } from './fleet.ts';
-
-async function start(t: TestContext, config: object, spawn: Omit<SpawnOptions, 'config'> = {}): Promise<Fleet> {
-  const fleet = await Fleet.start({ m: [{}] }, { ...config }, [], spawn);
-  t.after(async () => {
-    await fleet.router.stop('SIGKILL');
-    await fleet.of('m')[0]!.kill();
-  });
-  return fleet;
-}
 
 const checksOf = (fleet: Fleet) => fleet.of('m')[0]!.requests.filter(({ url }) => url === '/health').length;
 
-function hasPrlimit(): boolean {
-  try {
-    execFileSync('prlimit', ['--version'], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
-}
-
 test('with no descriptor left it lives on, and its trouble is held against no backend', {
-  skip: hasPrlimit() ? false : 'no prlimit here',
+  skip: WITHOUT_PRLIMIT,
 }, async (t) => {
   const preload = `
     const { rss } = process.memoryUsage;
@@ -43,7 +25,7 @@ test('with no descriptor left it lives on, and its trouble is held against no ba
     health: { interval: '50ms', timeout: '45ms', unhealthyAfter: 2 },
     circuitBreaker: { failures: 2 },
   };
-  const fleet = await start(t, { defaults }, { preload });
+  const fleet = await Fleet.startFor(t, { m: [{}] }, { defaults }, [], { preload });
   const { pid } = fleet.router;
   await eventually(() => checksOf(fleet) > 0);
   const client = await RawClient.open(fleet.url);
@@ -71,7 +53,7 @@ const TABLES = {
 };
 
 test('a table on standard error that nobody can read ends nothing', async (t) => {
-  const fleet = await start(t, TABLES);
+  const fleet = await Fleet.startFor(t, { m: [{}] }, TABLES);
   await eventually(() => fleet.router.noise.length > 0);
   fleet.router.child.stderr!.destroy();
   const before = checksOf(fleet);
@@ -82,7 +64,7 @@ test('a table on standard error that nobody can read ends nothing', async (t) =>
 
 /** The write that waits holds a thread, for which `process.exit` would wait. */
 test('a table on standard error that nobody reads holds up neither requests nor the end', async (t) => {
-  const fleet = await start(t, TABLES);
+  const fleet = await Fleet.startFor(t, { m: [{}] }, TABLES);
   const { child } = fleet.router;
   // `readline` would resume it.
   child.stderr!.removeAllListeners('data').pause();

@@ -4,43 +4,25 @@ import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
 import { type TestContext, test } from 'node:test';
 import type { Engine } from '../../src/simulator/engine/engine.ts';
-import type { EngineOptions } from '../../src/simulator/engine/options.ts';
 import { sseEvents } from '../fakes/framing.ts';
+import { WITHOUT_PRLIMIT } from '../fakes/prlimit.ts';
 import { RawClient, rawRequest } from '../fakes/raw-client.ts';
 import type { SpawnOptions } from '../fakes/spawn-router.ts';
 import { CHAT, chat, chatRequest, errorOf, eventually, Fleet } from './fleet.ts';
+
+type Models = Parameters<typeof Fleet.start>[0];
 
 /**
  * What happens to the process itself. What no client and no engine can do to it (set the clock, fill the memory, put a fault into its code)
  * a module does that is loaded before it, at SIGUSR2.
  */
-async function start(
-  t: TestContext,
-  models: Readonly<Record<string, readonly EngineOptions[]>>,
-  config: object,
-  spawn: Omit<SpawnOptions, 'config'>,
-): Promise<Fleet> {
-  const fleet = await Fleet.start(models, { ...config }, [], spawn);
-  t.after(async () => {
-    await fleet.router.stop('SIGKILL');
-    await Promise.all([...fleet.engines.values()].flat().map((engine) => engine.kill()));
-  });
-  return fleet;
-}
+const start = (t: TestContext, models: Models, config: object, spawn: Omit<SpawnOptions, 'config'>) =>
+  Fleet.startFor(t, models, { ...config }, [], spawn);
 
 const src = (path: string) => new URL(`../../src/${path}`, import.meta.url).href;
 
-function hasPrlimit(): boolean {
-  try {
-    execFileSync('prlimit', ['--version'], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
-}
-
 test('fault 60: without descriptors the router lives on, and accepts again once there are some', {
-  skip: hasPrlimit() ? false : 'no prlimit here',
+  skip: WITHOUT_PRLIMIT,
 }, async (t) => {
   const fleet = await Fleet.start({ m: [{}] });
   t.after(() => fleet.stop());
@@ -63,7 +45,7 @@ test('fault 60: without descriptors the router lives on, and accepts again once 
 });
 
 test('fault 60: with few descriptors the connections beyond half of them are 503, and there is room again when others leave', {
-  skip: hasPrlimit() ? false : 'no prlimit here',
+  skip: WITHOUT_PRLIMIT,
 }, async (t) => {
   const fleet = await start(t, { m: [{}] }, {}, { under: ['prlimit', '--nofile=300:300'] });
   const clients = await Promise.all(Array.from({ length: 140 }, () => RawClient.open(fleet.url)));

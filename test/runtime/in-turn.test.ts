@@ -1,15 +1,12 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { connect, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
-import { connect as connectTls } from 'node:tls';
 import type { RouterError } from '../../src/errors.ts';
 import { ConnectionCap } from '../../src/runtime/connection-cap.ts';
-import { Listener } from '../../src/runtime/listener.ts';
-import { certificate } from '../fakes/certificate.ts';
+import { openListener } from './open-listener.ts';
 
-const TLS = certificate();
 const get = (path: string) => `GET ${path} HTTP/1.1\r\nhost: x\r\n\r\n`;
 
 /** A listener, plain or with TLS, whose requests the test answers itself. */
@@ -17,16 +14,9 @@ async function listen(t: TestContext, secure: boolean, times = {}) {
   const begun: { url: string; request: IncomingMessage; response: ServerResponse }[] = [];
   const refused: RouterError[] = [];
   const watchers = new Set<() => void>();
-  const listener = new Listener(
-    {
-      name: 'public',
-      host: '127.0.0.1',
-      port: 0,
-      serve: ['openai'],
-      maxBodySize: 1_000,
-      allowExplain: false,
-      ...(secure && { tls: { certFile: TLS.certFile, keyFile: TLS.keyFile } }),
-    },
+  const { listener, open } = await openListener(
+    t,
+    { name: 'public', serve: ['openai'], secure },
     (request, response) => {
       begun.push({ url: request.url!, request, response });
       for (const watch of watchers) watch();
@@ -36,9 +26,6 @@ async function listen(t: TestContext, secure: boolean, times = {}) {
     times,
     (error) => refused.push(error),
   );
-  await listener.open();
-  t.after(() => listener.destroy());
-  const { port } = listener.address;
   return {
     begun,
     refused,
@@ -54,9 +41,7 @@ async function listen(t: TestContext, secure: boolean, times = {}) {
       return begun[count - 1]!;
     },
     async open(): Promise<Socket & { text: string }> {
-      const socket = secure ? connectTls({ port, ca: TLS.cert, host: '127.0.0.1' }) : connect(port, '127.0.0.1');
-      t.after(() => socket.destroy());
-      socket.on('error', () => {});
+      const socket = open();
       await once(socket, secure ? 'secureConnect' : 'connect');
       return Object.assign(socket, { text: '' });
     },

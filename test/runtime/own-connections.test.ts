@@ -1,29 +1,18 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
-import { connect, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
-import { connect as connectTls } from 'node:tls';
 import { ConnectionCap } from '../../src/runtime/connection-cap.ts';
-import { Listener } from '../../src/runtime/listener.ts';
-import { certificate } from '../fakes/certificate.ts';
-
-const TLS = certificate();
+import { openListener } from './open-listener.ts';
 
 /** A listener that forwards nothing, with two connections of its own and no other room. */
 async function quiet(t: TestContext, secure: boolean) {
   const cap = new ConnectionCap(0, { spare: 0, own: 2 });
   const held: ServerResponse[] = [];
-  const listener = new Listener(
-    {
-      name: 'admin',
-      host: '127.0.0.1',
-      port: 0,
-      serve: ['health'],
-      maxBodySize: 1_000,
-      allowExplain: false,
-      ...(secure && { tls: { certFile: TLS.certFile, keyFile: TLS.keyFile } }),
-    },
+  const { open } = await openListener(
+    t,
+    { name: 'admin', serve: ['health'], secure },
     (request, response) => {
       if (request.url === '/held') held.push(response);
       else response.end('healthy');
@@ -31,15 +20,6 @@ async function quiet(t: TestContext, secure: boolean) {
     () => false,
     { accept: (socket, refused, isIdle) => cap.accept(socket, refused, isIdle, true) },
   );
-  await listener.open();
-  t.after(() => listener.destroy());
-  const { port } = listener.address;
-  const open = (): Socket => {
-    const socket = secure ? connectTls({ port, ca: TLS.cert, host: '127.0.0.1' }) : connect(port, '127.0.0.1');
-    t.after(() => socket.destroy());
-    socket.on('error', () => {});
-    return socket;
-  };
   return { open, held };
 }
 
