@@ -27,6 +27,7 @@ export class LoadTable {
   readonly #floats: Float64Array;
   readonly #ints: Int32Array;
   readonly #slots: (SlotLoad | undefined)[] = [];
+  #taken = 0;
 
   /** `buffer` from `LoadTable.bytes(n)`; without it the table has memory of its own for `capacity` backends. */
   constructor(capacity: number, buffer: ArrayBuffer | SharedArrayBuffer = new ArrayBuffer(LoadTable.bytes(capacity))) {
@@ -51,6 +52,7 @@ export class LoadTable {
     // A newcomer at zero would win every tie of an idle fleet until it has caught up with the others' whole past.
     slot.processed = this.#leastProcessed();
     this.#slots[index] = slot;
+    this.#taken++;
     return slot;
   }
 
@@ -61,7 +63,14 @@ export class LoadTable {
 
   /** The slot may be given to another backend: call it when the last attempt there has ended. */
   free(slot: SlotLoad): void {
-    if (this.#slots[slot.index] === slot) this.#slots[slot.index] = undefined;
+    if (this.#slots[slot.index] !== slot) return;
+    this.#slots[slot.index] = undefined;
+    this.#taken--;
+  }
+
+  /** Slots that are not taken. */
+  get left(): number {
+    return this.capacity - this.#taken;
   }
 
   #leastProcessed(): number {

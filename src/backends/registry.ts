@@ -1,6 +1,8 @@
+import { MAX_BACKENDS } from '../config/max-backends.ts';
 import { Backend } from './backend.ts';
 import type { BackendSpec } from './backend-spec.ts';
 import { Changes } from './changes.ts';
+import { LeftOut } from './left-out.ts';
 import { LoadTable } from './load-table.ts';
 import type { UpstreamPool } from './pool.ts';
 
@@ -11,10 +13,11 @@ export interface RegistryDeps {
   /** A backend left for good: nothing lists it and nothing runs there. */
   readonly onRetired?: (backend: Backend) => void;
   readonly onAdded?: (backend: Backend) => void;
+  /** Backends of the source begin to be left out because there is no room for them, or none is any more (0). */
+  readonly onLeftOut?: (source: string, count: number) => void;
+  /** Backends there may be at a time. */
+  readonly capacity?: number;
 }
-
-/** Slots of the load table; 56 bytes each. */
-const MAX_BACKENDS = 16_384;
 
 /**
  * All backends there are, by identity. Sources publish their sets here; a backend that leaves is drained, and is the same
@@ -28,7 +31,9 @@ export class BackendRegistry {
   readonly #draining = new Map<string, NodeJS.Timeout | undefined>();
   #listedNow: readonly Backend[] | undefined;
   readonly #modelsSeen = new Set<string>();
-  readonly #loads = new LoadTable(MAX_BACKENDS);
+  readonly #loads: LoadTable;
+  /** Listed, but there is no room for them yet. */
+  readonly #leftOut = new LeftOut();
   /** Grows with every change of the set; caches of candidates compare it. */
   generation = 0;
   /** Of the backends themselves. */
@@ -38,6 +43,7 @@ export class BackendRegistry {
 
   constructor(deps: RegistryDeps) {
     this.#deps = deps;
+    this.#loads = new LoadTable(deps.capacity ?? MAX_BACKENDS);
   }
 
   /** Every listed backend, sorted by URL; the same array until the set changes. */
@@ -69,14 +75,30 @@ export class BackendRegistry {
     return this.#modelsSeen.has(model);
   }
 
-  /** The source's whole set, in place of what it published before. */
+  /** Backends of the source that it lists and that there is no room for. */
+  leftOut(source: string): number {
+    return this.#leftOut.of(source);
+  }
+
+  /**
+   * The source's whole set, in place of what it published before. Never throws: half a set, with no word of it, was in force until the
+   * next start. Those that there is no room for are left out, and taken in when there is.
+   */
   publish(source: string, specs: readonly BackendSpec[]): void {
     const before = this.#bySource.get(source) ?? new Set<string>();
     const after = new Set(specs.map((spec) => spec.id));
     this.#bySource.set(source, after);
-    for (const spec of specs) this.#put(spec);
-    for (const id of before) if (!after.has(id)) this.#remove(id);
+    const fresh: BackendSpec[] = [];
+    for (const spec of specs) if (!this.#update(spec)) fresh.push(spec);
+    const gone = [...before].filter((id) => !after.has(id));
+    // Otherwise they go last: what is counted by an address stays where it is listed under another name.
+    const crowded = fresh.length > this.#loads.left;
+    if (crowded) for (const id of gone) this.#remove(id);
+    for (const spec of fresh) this.#add(spec);
+    if (!crowded) for (const id of gone) this.#remove(id);
+    this.#takeIn();
     this.generation++;
+    this.#tellLeftOut();
   }
 
   /** The source is gone from the config, and what only it listed with it. */
@@ -88,7 +110,13 @@ export class BackendRegistry {
   /** To be called when a request on a removed backend has ended. */
   released(backend: Backend): void {
     if (!backend.removed || backend.load.inflight > 0) return;
-    if (!mayReturn(backend) || !this.#draining.has(backend.id)) this.#retire(backend);
+    if (mayReturn(backend) && this.#draining.has(backend.id)) {
+      // Idle now, so that its slot can be had.
+      if (this.#leftOut.size > 0) this.#takeInLater();
+      return;
+    }
+    this.#retire(backend);
+    this.#takeInLater();
   }
 
   destroy(): void {
@@ -96,28 +124,80 @@ export class BackendRegistry {
     for (const backend of this.#backends.values()) backend.pool.destroy();
   }
 
-  #put(spec: BackendSpec): void {
+  /** Takes over what is said of a backend that is known. False when it is not, or not at this address. */
+  #update(spec: BackendSpec): boolean {
     for (const model of spec.models) this.#modelsSeen.add(model.id);
     const known = this.#backends.get(spec.id);
-    if (known === undefined || known.url !== spec.url) {
-      if (known !== undefined) this.#retire(known);
-      const pool = this.#deps.createPool(spec.url);
-      const backend = new Backend(spec, pool, this.#loads.allocate(), this.#deps.now(), this.changes);
-      this.#backends.set(spec.id, backend);
-      this.#listedNow = undefined;
-      this.#deps.onAdded?.(backend);
-      return;
+    if (known === undefined) return false;
+    if (known.url !== spec.url) {
+      this.#retire(known);
+      return false;
     }
     clearTimeout(this.#draining.get(spec.id));
     this.#draining.delete(spec.id);
     if (known.removed) this.#listedNow = undefined;
     known.removed = false;
     known.update(spec);
+    return true;
+  }
+
+  #add(spec: BackendSpec): void {
+    // Named twice in one set.
+    if (this.#update(spec)) return;
+    if (!this.#hasRoom()) {
+      this.#leftOut.add(spec);
+      return;
+    }
+    this.#leftOut.delete(spec.id);
+    const pool = this.#deps.createPool(spec.url);
+    const backend = new Backend(spec, pool, this.#loads.allocate(), this.#deps.now(), this.changes);
+    this.#backends.set(spec.id, backend);
+    this.#listedNow = undefined;
+    this.#deps.onAdded?.(backend);
+  }
+
+  /** What is known of a backend that has left and is idle is worth less than a place for one that is listed. */
+  #hasRoom(): boolean {
+    if (this.#loads.left > 0) return true;
+    for (const id of this.#draining.keys()) {
+      const backend = this.#backends.get(id);
+      if (backend === undefined || backend.load.inflight > 0) continue;
+      this.#retire(backend);
+      return true;
+    }
+    return false;
+  }
+
+  /** Those that were left out, as far as there is room now. */
+  #takeIn(): boolean {
+    let some = false;
+    for (const spec of this.#leftOut) {
+      if (!this.#listed(spec.id)) this.#leftOut.delete(spec.id);
+      else if (!this.#hasRoom()) break;
+      else {
+        this.#add(spec);
+        some = true;
+      }
+    }
+    return some;
+  }
+
+  /** A slot has become free while no source has published. */
+  #takeInLater(): void {
+    if (this.#leftOut.size === 0) return;
+    if (this.#takeIn()) this.generation++;
+    this.#tellLeftOut();
+  }
+
+  #tellLeftOut(): void {
+    for (const [source, count] of this.#leftOut.news()) this.#deps.onLeftOut?.(source, count);
   }
 
   #remove(id: string): void {
     const backend = this.#backends.get(id);
-    if (backend === undefined || this.#listed(id)) return;
+    if (this.#listed(id)) return;
+    this.#leftOut.delete(id);
+    if (backend === undefined) return;
     backend.removed = true;
     this.#listedNow = undefined;
     if (backend.load.inflight === 0 && !mayReturn(backend)) this.#retire(backend);
@@ -127,7 +207,10 @@ export class BackendRegistry {
   #expire(backend: Backend): void {
     this.#draining.delete(backend.id);
     cutOff(backend);
-    if (backend.load.inflight === 0 && this.#backends.get(backend.id) === backend) this.#retire(backend);
+    if (backend.load.inflight === 0 && this.#backends.get(backend.id) === backend) {
+      this.#retire(backend);
+      this.#takeInLater();
+    }
   }
 
   #listed(id: string): boolean {
@@ -139,8 +222,9 @@ export class BackendRegistry {
     clearTimeout(this.#draining.get(backend.id));
     this.#draining.delete(backend.id);
     if (this.#backends.get(backend.id) === backend) this.#backends.delete(backend.id);
+    // Thousands retire at once, and each time the list would be sorted anew.
+    if (!backend.removed) this.#listedNow = undefined;
     backend.removed = true;
-    this.#listedNow = undefined;
     backend.pool.close();
     this.#loads.free(backend.load);
     this.#deps.onRetired?.(backend);

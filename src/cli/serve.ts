@@ -134,6 +134,7 @@ function createConfigWatcher(path: string, router: Router, reloader: Reloader, s
         return settings().watch;
       },
       warn: (message) => log.warn(message),
+      unreadable: (reason) => void reloader.unreadable(`the files cannot be read: ${reason}`),
     },
     async (files, newHash, change) => {
       await reloader.reload(files, newHash, change.forced || change.extraFiles.length > 0);

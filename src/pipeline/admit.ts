@@ -3,11 +3,15 @@ import { RouterError } from '../errors.ts';
 import type { Route } from './route.ts';
 import type { RoutedRequest } from './routed-request.ts';
 
+/** The backend that would take a request now; undefined while it has to wait, `none` when nobody is left that it could wait for. */
+export type ChooseNow = () => Backend | 'none' | undefined;
+
 /** One request that waits for room at a backend. */
 interface Waiter {
-  /** The backend that would take it now. */
-  readonly choose: () => Backend | undefined;
+  readonly choose: ChooseNow;
   readonly admit: (backend: Backend) => void;
+  /** There is nobody left to wait for. */
+  readonly giveUp: () => void;
 }
 
 /** Those that wait for the same backends. They take turns by holder, so that nobody's flood delays the others. */
@@ -41,7 +45,7 @@ class Line {
     if (waiters!.length === 0) this.#holders.delete(holder);
   }
 
-  /** Admits the next one there is room for. False when nobody waits or there is no room. */
+  /** Admits the next one there is room for, or lets go one that waits for nobody. False when nobody waits or there is no room. */
   admitNext(): boolean {
     for (const [holder, waiters] of this.#holders) {
       const backend = waiters[0]!.choose();
@@ -50,7 +54,8 @@ class Line {
       // To the end of the round.
       this.#holders.delete(holder);
       if (waiters.length > 0) this.#holders.set(holder, waiters);
-      waiter.admit(backend);
+      if (backend === 'none') waiter.giveUp();
+      else waiter.admit(backend);
       return true;
     }
     return false;
@@ -72,9 +77,9 @@ export class Admission {
 
   /**
    * Waits until `choose` finds a backend, which is then reserved until `claim`. Throws `overloaded` when the queue is full,
-   * `queue_timeout` when it takes too long; undefined when the client has left.
+   * `queue_timeout` when it takes too long; undefined when the client has left, or no backend is left.
    */
-  wait(routed: RoutedRequest, route: Route, choose: () => Backend | undefined): Promise<Backend | undefined> {
+  wait(routed: RoutedRequest, route: Route, choose: ChooseNow): Promise<Backend | undefined> {
     const { queue, queueTimeout } = route.config.limits;
     if (this.#waiting(route.name) >= queue) {
       routed.flag = 'UO';
@@ -87,7 +92,7 @@ export class Admission {
     return new Promise((resolve, reject) => {
       const leave = () => {
         clearTimeout(timer);
-        routed.response.off('close', onClose);
+        routed.response.off('close', giveUp);
         line.remove(holder, waiter);
         if (line.length === 0 && this.#lines.get(key) === line) this.#lines.delete(key);
       };
@@ -98,8 +103,9 @@ export class Admission {
           leave();
           resolve(backend);
         },
+        giveUp: () => giveUp(),
       };
-      const onClose = () => {
+      const giveUp = () => {
         leave();
         resolve(undefined);
       };
@@ -108,7 +114,7 @@ export class Admission {
         routed.flag = 'UO';
         reject(new RouterError('queue_timeout', { model: routed.askedModel }));
       }, queueTimeout);
-      routed.response.once('close', onClose);
+      routed.response.once('close', giveUp);
       line.add(holder, waiter);
     });
   }

@@ -132,6 +132,8 @@ class RequestForwarding {
     try {
       return await this.#deps.admission.wait(this.#routed, route, () => {
         const next = choose(this.#routed, route, leg, panic, this.#deps);
+        // One that sleeps or is being replaced may come back; one that nobody lists will not.
+        if (next === undefined) return isForsaken(this.#routed, route, leg) ? 'none' : undefined;
         return next === 'full' ? undefined : next;
       });
     } catch (error) {
@@ -175,6 +177,12 @@ async function run(
     deps.running.delete(place);
     routed.attempt = undefined;
   }
+}
+
+/** No source lists a backend any more that the request could still be sent to. */
+function isForsaken({ pinned, model }: RoutedRequest, route: Route, { tried }: Leg): boolean {
+  if (pinned !== undefined) return pinned.removed;
+  return route.candidates.all(model).every((backend) => tried.includes(backend));
 }
 
 function reasonOf(result: AttemptResult): string {

@@ -1,5 +1,4 @@
 import type { ConfigControl, ReloadState } from '../admin/control.ts';
-import { readConfig } from './config-files.ts';
 import type { Reloader } from './reloader.ts';
 import type { Watcher } from './watcher.ts';
 
@@ -20,12 +19,9 @@ export function createConfigControl({ path, reloader, watcher }: ConfigControlDe
       await reloader()
         .reload([], '', true)
         .catch(() => {});
-    } else if ((await (await watcher).check({ force: true })) === 'unreadable') {
-      const reason = await readConfig(path).then(
-        () => 'it changed while it was read',
-        (error: Error) => error.message,
-      );
-      return reloader().unreadable(`the files cannot be read: ${reason}`);
+    } else {
+      // What it cannot read, it tells the reloader.
+      await (await watcher).check({ force: true });
     }
     return reloader().last!;
   }

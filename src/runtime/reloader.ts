@@ -51,7 +51,10 @@ export class Reloader {
     ready?: LoadedConfig,
   ): Promise<ReloadState> {
     const { router, overlay, log, loader } = this.#deps;
-    if (!forced && router.snapshot?.hash === hash) return this.#note({ hash, result: 'unchanged', diagnostics: [] });
+    if (!forced && router.snapshot?.hash === hash) {
+      if (this.last?.result === 'rejected') log.info({ hash }, 'the config in force is what the files say again');
+      return this.#note({ hash, result: 'unchanged', diagnostics: [] });
+    }
     const { config, diagnostics, shown } = ready ?? (await loader.load({ files, overlay }));
     if (config === undefined || hasErrors(diagnostics)) {
       for (const diagnostic of diagnostics) logDiagnostic(log, diagnostic);

@@ -79,6 +79,10 @@ export class Router {
         this.#created.set(backend.id, Math.floor(Date.now() / 1000));
         this.#engines.added(backend);
       },
+      onLeftOut: (source, count) => {
+        if (count > 0) log.error({ source, count }, 'no room for more backends: these wait until there is');
+        else log.info({ source }, 'room for all backends again');
+      },
       onRetired: (backend) => {
         this.#created.delete(backend.id);
         this.#engines.removed(backend.id);

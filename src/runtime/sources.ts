@@ -46,7 +46,9 @@ export class SourceSet {
   *facts(): Iterable<SourceFacts> {
     for (const [name, { type, source }] of this.#running) {
       const { lastSyncAge, troubles } = source.status?.() ?? { lastSyncAge: undefined, troubles: [] };
-      yield { name, type, synced: source.synced, lastSyncAge, troubles };
+      const leftOut = this.#registry.leftOut(name);
+      const all = leftOut === 0 ? troubles : [...troubles, `no room for ${leftOut} of its backends: they are left out`];
+      yield { name, type, synced: source.synced, lastSyncAge, troubles: all };
     }
   }
 

@@ -8,6 +8,8 @@ import { isMountPoint } from './mount-point.ts';
 
 const RETRY_FIRST = 1000;
 const RETRY_MAX = 60_000;
+/** ms for which nobody is told that the config cannot be read: an editor or a script that deletes and writes anew takes some. */
+const PATIENCE = 2_000;
 
 export interface WatcherOptions {
   /** File or directory. */
@@ -21,10 +23,15 @@ export interface WatcherOptions {
   /** False: nothing but `check` looks at the files. */
   readonly watch: boolean;
   readonly warn: (message: string) => void;
+  /** The config cannot be read and has not become readable in time; told once, and at each `check({force: true})`. */
+  readonly unreadable?: (reason: string) => void;
+  /** ms that a config may be unreadable before that is said. */
+  readonly patience?: number;
 }
 
 /** What made the watcher call. */
 export interface Change {
+  /** False, and all else too, where a config that could not be read is what it was before. */
   readonly config: boolean;
   readonly extraFiles: readonly string[];
   /** By `check({force: true})`, or once more after a failure. */
@@ -70,6 +77,8 @@ export function createWatcher(options: WatcherOptions, onChange: OnChange): Watc
   let retryTimer: NodeJS.Timeout | undefined;
   let failures = 0;
   let lastWarning = '';
+  /** It has been said that the config cannot be read: what can be read next is handed over even if it is what it was. */
+  let unread = false;
   let queue: Promise<unknown> = Promise.resolve();
 
   async function read(): Promise<Reading> {
@@ -95,26 +104,45 @@ export function createWatcher(options: WatcherOptions, onChange: OnChange): Watc
     }
   }
 
-  async function look(force: boolean): Promise<CheckResult> {
-    if (stopped.signal.aborted) return 'unchanged';
-    let reading: Reading;
-    let change: Change;
-    try {
-      reading = await read();
-      if (!force && !isChange(compare(reading, false))) {
-        lastWarning = '';
-        return 'unchanged';
+  /** The config as it stands when it has come to rest; undefined where it is the one that was handled. */
+  async function readChange(force: boolean): Promise<Reading | undefined> {
+    const reading = await read();
+    if (!force && !unread && !isChange(compare(reading, false))) return undefined;
+    return settle(reading);
+  }
+
+  /** Who asked waits for one more read only. */
+  async function readPatiently(force: boolean): Promise<Reading | undefined> {
+    const until = performance.now() + (force || unread ? 0 : (options.patience ?? PATIENCE));
+    for (let again = unread; ; again = true) {
+      try {
+        return await readChange(force);
+      } catch (error) {
+        if (stopped.signal.aborted || (again && performance.now() >= until)) throw error;
+        await sleep(options.debounce, undefined, { signal: stopped.signal });
       }
-      reading = await settle(reading);
-      change = compare(reading, force);
-      lastWarning = '';
+    }
+  }
+
+  /** `asked`: somebody did, and is to be told even what has been said before. */
+  async function look(force: boolean, asked: boolean): Promise<CheckResult> {
+    if (stopped.signal.aborted) return 'unchanged';
+    let reading: Reading | undefined;
+    try {
+      reading = await readPatiently(force);
     } catch (error) {
       if (stopped.signal.aborted) return 'unchanged';
-      warnOnce(`config not readable, the running one stays: ${(error as Error).message}`);
+      const { message } = error as Error;
+      if (asked) lastWarning = '';
+      if (warnOnce(`config not readable, the running one stays: ${message}`)) options.unreadable?.(message);
+      unread = true;
       if (failures > 0) retry();
       return 'unreadable';
     }
-    if (!isChange(change)) return 'unchanged';
+    lastWarning = '';
+    const change = reading && compare(reading, force);
+    if (reading === undefined || change === undefined || !(unread || isChange(change))) return 'unchanged';
+    unread = false;
     return apply(reading, change);
   }
 
@@ -141,20 +169,27 @@ export function createWatcher(options: WatcherOptions, onChange: OnChange): Watc
   function retry(): number {
     const delay = Math.min(RETRY_MAX, RETRY_FIRST * 2 ** (failures - 1));
     clearTimeout(retryTimer);
-    if (!stopped.signal.aborted) retryTimer = setTimeout(() => void check({ force: true }), delay);
+    if (!stopped.signal.aborted) retryTimer = setTimeout(() => void enqueue(true, false), delay);
     return delay;
   }
 
   /** One at a time. */
-  function check({ force = false } = {}): Promise<CheckResult> {
-    const result = queue.then(() => look(force));
+  function enqueue(force: boolean, asked: boolean): Promise<CheckResult> {
+    const result = queue.then(() => look(force, asked));
     queue = result;
     return result;
   }
 
-  function warnOnce(message: string): void {
-    if (message !== lastWarning) warn(message);
+  function check({ force = false } = {}): Promise<CheckResult> {
+    return enqueue(force, force);
+  }
+
+  /** False when it has been said. */
+  function warnOnce(message: string): boolean {
+    const news = message !== lastWarning;
+    if (news) warn(message);
     lastWarning = message;
+    return news;
   }
 
   /** Not pushed back by further events: a directory that never rests must not keep us from looking. */

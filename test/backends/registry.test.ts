@@ -12,7 +12,8 @@ function spec(url: string, more: Partial<BackendSpec> = {}): BackendSpec {
   return { id: url, engineId: url, name: url, url, source: 'lab', ...rest, ...more };
 }
 
-function registry(drain = 1_000) {
+function registry(drain = 1_000, capacity?: number) {
+  const leftOut: [string, number][] = [];
   const retired: string[] = [];
   const closed: string[] = [];
   const made = new BackendRegistry({
@@ -20,9 +21,12 @@ function registry(drain = 1_000) {
       ({ close: () => closed.push(url), destroy: () => closed.push(`${url} destroyed`) }) as unknown as UpstreamPool,
     now: () => 0,
     onRetired: ({ id }) => retired.push(id),
+    onLeftOut: (source, count) => leftOut.push([source, count]),
+    ...(capacity !== undefined && { capacity }),
   });
   made.drain = drain;
-  return { made, retired, closed };
+  const listed = () => made.backends.map(({ url }) => url.slice('http://'.length)).join('');
+  return { made, retired, closed, leftOut, listed };
 }
 
 test('an address that comes back before the drain is over is the same object, with its breaker', (t) => {
@@ -103,4 +107,82 @@ test('the list of backends is the same array until the set changes', () => {
   );
   made.publish('lab', [spec('http://a'), spec('http://b')]);
   assert.deepEqual(made.backends, backends);
+});
+
+const specs = (names: string) => [...names].map((name) => spec(`http://${name}`));
+
+test('a set that has no room beside the one it follows takes the places of the idle ones, in whatever order', (t) => {
+  mock.timers.enable({ apis: ['setTimeout'] });
+  t.after(() => mock.timers.reset());
+  const { made, retired, leftOut, listed } = registry(1_000, 4);
+  for (const set of ['abc', 'def', 'agh', 'ijkl', 'a']) {
+    made.publish('lab', specs(set));
+    assert.equal(listed(), set);
+  }
+  assert.deepEqual(leftOut, []);
+  assert.ok(retired.length >= 8, `${retired}`);
+  mock.timers.tick(1_000);
+  assert.deepEqual(
+    [...made.all()].map(({ id }) => id),
+    ['http://a'],
+  );
+});
+
+test('one that comes back from its drain is kept before others get its place', (t) => {
+  mock.timers.enable({ apis: ['setTimeout'] });
+  t.after(() => mock.timers.reset());
+  const { made, listed } = registry(1_000, 3);
+  made.publish('lab', specs('ab'));
+  const a = made.get('http://a');
+  made.publish('lab', specs('b'));
+  made.publish('lab', specs('cda'));
+  assert.equal(listed(), 'acd');
+  assert.equal(made.get('http://a'), a);
+});
+
+test('what there is no room for is left out and told, and taken in when a request on a removed one has ended', (t) => {
+  mock.timers.enable({ apis: ['setTimeout'] });
+  t.after(() => mock.timers.reset());
+  const { made, leftOut, listed } = registry(1_000, 3);
+  made.publish('lab', specs('abc'));
+  const [a, b] = [made.get('http://a') as Backend, made.get('http://b') as Backend];
+  a.load.dispatched();
+  b.load.dispatched();
+  made.publish('lab', specs('def'));
+  assert.equal(listed(), 'd');
+  assert.deepEqual([leftOut, made.leftOut('lab')], [[['lab', 2]], 2]);
+  made.publish('lab', specs('def'));
+  assert.deepEqual([listed(), leftOut.length], ['d', 1]);
+  const { generation } = made;
+  a.load.finished();
+  made.released(a);
+  assert.equal(listed(), 'de');
+  assert.ok(made.generation > generation, 'caches of candidates see it');
+  b.attempts.add({
+    fail: () => {
+      b.load.finished();
+      made.released(b);
+    },
+  } as never);
+  mock.timers.tick(1_000);
+  assert.equal(listed(), 'def');
+  assert.deepEqual(leftOut, [
+    ['lab', 2],
+    ['lab', 0],
+  ]);
+});
+
+test('sources share the room; what one no longer lists is not taken in later', () => {
+  const { made, leftOut, listed } = registry(1_000, 3);
+  made.publish('lab', specs('ab'));
+  const pods = ['c', 'd', 'e'].map((name) => spec(`http://${name}`, { id: `uid-${name}`, source: 'k8s' }));
+  made.publish('k8s', pods);
+  assert.deepEqual([listed(), leftOut], ['abc', [['k8s', 2]]]);
+  made.publish('k8s', [pods[0]!, pods[2]!]);
+  made.publish('lab', specs('a'));
+  assert.equal(listed(), 'ace');
+  made.publish('k8s', [...pods, ...pods]);
+  made.removeSource('k8s');
+  assert.deepEqual([listed(), made.leftOut('k8s')], ['a', 0]);
+  assert.deepEqual(leftOut.at(-1), ['k8s', 0]);
 });

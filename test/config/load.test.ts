@@ -277,3 +277,22 @@ test('a load can rest at many places, and ends with the same', () => {
   const { origins: __, ...whole } = loadConfig(input);
   assert.deepEqual(loaded, whole);
 });
+
+test('more static backends than the router has room for are refused, at the first one too many', () => {
+  const backend = (_: unknown, i: number) => `      - { url: 'http://10.0.${i >> 8}.${i & 255}', models: [m] }`;
+  const source = (name: string, from: number, count: number) => [
+    `  ${name}:`,
+    '    type: static',
+    '    backends:',
+    ...Array.from({ length: count }, (_, i) => backend(_, from + i)),
+  ];
+  const lines = (more: number) =>
+    ['discovery:', ...source('a', 0, 16_000), ...source('b', 16_000, 384 + more)].join('\n');
+  assert.deepEqual(load(lines(0)).diagnostics, []);
+  const { diagnostics } = load(lines(3));
+  assert.deepEqual(
+    diagnostics.map(({ line, path, code, severity }) => [line, path, code, severity]),
+    [[1 + 3 + 16_000 + 3 + 385, 'discovery.b.backends[384]', 'out-of-range', 'error']],
+  );
+  assert.match(diagnostics[0]!.hint!, /each router a part/);
+});

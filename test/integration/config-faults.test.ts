@@ -161,3 +161,67 @@ test('fault 56: a ConfigMap that kubelet swaps is seen by its links, without a p
     assert.equal(await chat(router, `v${version - 1}`), 404);
   }
 });
+
+test('a config that cannot be read is a failed reload, until it can be', async (t) => {
+  const { router, urls } = await setUp(t, 1, 'reload: { poll: 100ms, debounce: 20ms }\n');
+  const good = readFileSync(router.configFile, 'utf8');
+  const cannot = ({ level, msg }: { level?: unknown; msg?: string }) =>
+    level === 'warn' && msg?.startsWith('config not readable') === true;
+  const again = ({ msg }: { msg?: string }) => msg === 'the config in force is what the files say again';
+  const breakers: readonly (() => void)[] = [
+    () => rmSync(router.configFile),
+    () => writeFileSync(router.configFile, Buffer.from(`${good}# caf\xe9\n`, 'latin1')),
+    () => writeFileSync(router.configFile, `\ufeff${good}`, 'utf16le'),
+    () => writeFileSync(router.configFile, `${good}# ${'x'.repeat(17 * 1024 * 1024)}\n`),
+  ];
+  for (const spoil of breakers) {
+    assert.equal(await metric(router, SUCCESSFUL), 1);
+    let from = router.logs.length;
+    spoil();
+    await router.logged(cannot, from);
+    assert.equal(await metric(router, SUCCESSFUL), 0);
+    from = router.logs.length;
+    router.signal('SIGHUP');
+    await router.logged(cannot, from);
+    assert.equal(await metric(router, SUCCESSFUL), 0);
+    assert.equal(await chat(router), 200);
+    from = router.logs.length;
+    writeFileSync(router.configFile, good);
+    await router.logged(again, from);
+  }
+  assert.equal(await metric(router, SUCCESSFUL), 1);
+  // What was refused before is refused again.
+  await router.reload(good.replace('type: static', 'type: statik'));
+  let from = router.logs.length;
+  rmSync(router.configFile);
+  await router.logged(cannot, from);
+  from = router.logs.length;
+  writeFileSync(router.configFile, good.replace('type: static', 'type: statik'));
+  await router.logged(({ msg }) => msg === 'config rejected; the one in force stays', from);
+  assert.equal(await metric(router, SUCCESSFUL), 0);
+  await router.reload(configText(urls));
+  assert.equal(await metric(router, SUCCESSFUL), 1);
+});
+
+test('more backends within the drain than there is room for: the idle ones of before give way', async (t) => {
+  const urls = (net: number, count: number) =>
+    Array.from({ length: count }, (_, i) => `http://127.${net}.${i >> 8}.${i & 255}:9`);
+  const quiet = 'stats: { engine: { interval: 1h } }\n';
+  const router = await spawnRouter({ config: configText(urls(1, 8_200), quiet), timeout: 60_000 });
+  t.after(() => router.stop('SIGKILL'));
+  for (const [net, count] of [
+    [2, 8_200],
+    [3, 10],
+  ] as const) {
+    const from = router.logs.length;
+    writeFileSync(router.configFile, configText(urls(net, count), quiet));
+    await router.logged(({ msg }) => msg === 'config applied', from, 60_000);
+    assert.equal(await metric(router, SUCCESSFUL), 1);
+    const { engines } = { engines: JSON.parse((await rawRequest(router.url, { path: '/engines' })).body.toString()) };
+    assert.equal(engines.length, count);
+    assert.equal(
+      router.logs.slice(from).some(({ level }) => level === 'error'),
+      false,
+    );
+  }
+});

@@ -85,6 +85,24 @@ describe('reload', () => {
     assert.deepEqual(failed(await Promise.all(streams)).slice(0, 3), []);
   });
 
+  test('who waits for a backend that is removed is told so at once, not at the end of its time', async (t) => {
+    const limits = { inflightPerBackend: 1, queue: 10, queueTimeout: '5m' };
+    const { router, config, engines } = await setup(t, 1, { defaults: { limits } });
+    const running = send(router.url, 'm', { stream: true, max_tokens: 400 });
+    await eventually(() => engines[0]!.running === 1);
+    const waiting = [send(router.url, 'm', {}), send(router.url, 'm', {})];
+    const queued = async () =>
+      (await (await fetch(`${router.url}/metrics`)).text()).includes('_queued_requests{route="default",model="m"} 2');
+    await eventually(queued);
+    const other = { engines: { type: 'static', backends: [{ url: 'http://127.0.0.1:9', models: ['other'] }] } };
+    await router.reload({ ...config, discovery: other });
+    for (const outcome of await Promise.all(waiting)) {
+      assert.equal(outcome.status, 503);
+      assert.match(outcome.body, /"model_unavailable"/);
+    }
+    assert.deepEqual(failed([await running]), [], 'what runs there runs on');
+  });
+
   test('listeners move to new addresses while their old ones finish', async (t) => {
     const { router, config } = await setup(t, 1);
     const probe = createServer();

@@ -23,6 +23,7 @@ interface Handled {
 async function watching(t: TestContext, path: string, options: Partial<WatcherOptions> = {}) {
   const handled: Handled[] = [];
   const warnings: string[] = [];
+  const unreadable: string[] = [];
   const state: { arrived?: () => void; apply: () => Promise<void> } = { apply: async () => {} };
   const watcher = createWatcher(
     {
@@ -35,6 +36,8 @@ async function watching(t: TestContext, path: string, options: Partial<WatcherOp
         warnings.push(message);
         state.arrived?.();
       },
+      patience: 20,
+      unreadable: (reason) => unreadable.push(reason),
       ...options,
     },
     async (files, hash, change) => {
@@ -57,6 +60,7 @@ async function watching(t: TestContext, path: string, options: Partial<WatcherOp
     watcher,
     handled,
     warnings,
+    unreadable,
     state,
     warned: (pattern: RegExp) => until(() => warnings.some((message) => pattern.test(message))),
     async next(): Promise<Handled> {
@@ -283,4 +287,48 @@ test('stop waits for the change at hand and ends everything', async (t) => {
   await stopping;
   assert.ok(done);
   assert.equal(await watcher.check({ force: true }), 'unchanged');
+});
+
+test('a config that stays unreadable is told once, and anew to who asks', async (t) => {
+  const file = join(folder(t), 'router.yaml');
+  await fs.writeFile(file, 'v0');
+  const { watcher, handled, warnings, unreadable } = await watching(t, file, { watch: false });
+  await fs.rm(file);
+  for (let looks = 0; looks < 3; looks++) assert.equal(await watcher.check(), 'unreadable');
+  assert.deepEqual([warnings.length, unreadable.length], [1, 1]);
+  assert.match(unreadable[0]!, /ENOENT/);
+  assert.equal(await watcher.check({ force: true }), 'unreadable');
+  assert.deepEqual([warnings.length, unreadable.length], [2, 2]);
+  await fs.writeFile(file, Buffer.from('na\xefve', 'latin1'));
+  assert.equal(await watcher.check(), 'unreadable');
+  assert.match(unreadable[2]!, /not UTF-8/);
+  // The same as before: whoever has heard that it cannot be read has to hear that it can.
+  await fs.writeFile(file, 'v0');
+  assert.equal(await watcher.check(), 'handled');
+  assert.deepEqual(
+    handled.map(({ texts, change }) => [texts, change]),
+    [[['v0'], { config: false, extraFiles: [], forced: false }]],
+  );
+  assert.equal(await watcher.check(), 'unchanged');
+});
+
+test('a file that is missing for a moment is nothing to speak of', async (t) => {
+  const file = join(folder(t), 'router.yaml');
+  await fs.writeFile(file, 'v0');
+  let reads = 0;
+  // Asked for before each read: the file comes back after some that have failed.
+  const extraFiles = () => {
+    if (++reads === 6) writeFileSync(file, 'v1');
+    return [];
+  };
+  const options = { watch: false, debounce: 1, patience: 60_000, extraFiles };
+  const { watcher, handled, warnings, unreadable } = await watching(t, file, options);
+  await fs.rm(file);
+  assert.equal(await watcher.check(), 'handled');
+  assert.deepEqual([handled.map(({ texts }) => texts), warnings, unreadable], [[['v1']], [], []]);
+  // Put back as it was.
+  await fs.rm(file);
+  reads = 0;
+  assert.equal(await watcher.check(), 'unchanged');
+  assert.deepEqual([handled.length, warnings, unreadable], [1, [], []]);
 });

@@ -1,5 +1,6 @@
 import { isIPv6 } from 'node:net';
 import type { DocumentView } from '../document.ts';
+import { MAX_BACKENDS } from '../max-backends.ts';
 import { matchesPattern } from '../pattern.ts';
 import { didYouMean } from '../suggest.ts';
 import type { Path } from '../tree.ts';
@@ -17,11 +18,18 @@ interface KnownBackend {
 export function checkBackends(view: DocumentView): void {
   const backends = new Map<string, KnownBackend[]>();
   const seen = new Map<string, Path>();
+  let count = 0;
   for (const [source, path] of view.entries(['discovery'])) {
     if (view.string([...path, 'type']) !== 'static') continue;
     const known: KnownBackend[] = [];
     for (const item of view.items([...path, 'backends'])) {
       checkUrl(view, [...item, 'url'], seen);
+      // Once: it is one mistake, however many there are beyond.
+      if (++count === MAX_BACKENDS + 1) {
+        view.report('out-of-range', item, `one router can have ${MAX_BACKENDS} backends at most: this is one more`, {
+          hint: 'give each router a part of them',
+        });
+      }
       const models = view.has([...item, 'models'])
         ? view.strings([...item, 'models']).map(({ value }) => value)
         : undefined;

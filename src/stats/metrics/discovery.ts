@@ -29,8 +29,10 @@ export const DISCOVERY_METRICS: readonly MetricRow[] = [
     'Seconds since the API server last said something, of the watch that waits longest.',
     ({ lastSyncAge }) => lastSyncAge && lastSyncAge / 1000,
   ),
-  perSource('troubles', 'Watches that do not work now.', ({ lastSyncAge, troubles }) =>
-    lastSyncAge === undefined && troubles.length === 0 ? undefined : troubles.length,
+  perSource(
+    'troubles',
+    'What is wrong now: watches that do not work, backends that there is no room for.',
+    ({ lastSyncAge, troubles }) => (lastSyncAge === undefined && troubles.length === 0 ? undefined : troubles.length),
   ),
   {
     name: 'vllm_router_discovery_events_total',
