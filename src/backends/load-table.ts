@@ -27,7 +27,8 @@ export class LoadTable {
   readonly #floats: Float64Array;
   readonly #ints: Int32Array;
   readonly #slots: (SlotLoad | undefined)[] = [];
-  #taken = 0;
+  /** Indexes that were given back. */
+  readonly #free: number[] = [];
 
   /** `buffer` from `LoadTable.bytes(n)`; without it the table has memory of its own for `capacity` backends. */
   constructor(capacity: number, buffer: ArrayBuffer | SharedArrayBuffer = new ArrayBuffer(LoadTable.bytes(capacity))) {
@@ -41,18 +42,19 @@ export class LoadTable {
     return capacity * SLOT_BYTES;
   }
 
-  /** Takes a free slot, zeroed. Throws RangeError when all are taken. One thread allocates; others use `at`. */
-  allocate(): SlotLoad {
-    let index = this.#slots.indexOf(undefined);
-    if (index === -1) index = this.#slots.length;
-    if (index >= this.capacity) throw new RangeError(`the load table is full: ${this.capacity} backends`);
+  /**
+   * Takes a free slot, zeroed but for `processed`: a newcomer at zero would win every tie of an idle fleet until it has caught up with
+   * the others' whole past. Who takes many slots asks for `leastProcessed` once. Throws RangeError when all are taken. One thread
+   * allocates; others use `at`.
+   */
+  allocate(processed: number = this.leastProcessed()): SlotLoad {
+    if (this.left === 0) throw new RangeError(`the load table is full: ${this.capacity} backends`);
+    const index = this.#free.pop() ?? this.#slots.length;
     this.#floats.fill(0, index * FLOAT_FIELDS, (index + 1) * FLOAT_FIELDS);
     this.#ints.fill(0, index * INT_FIELDS, (index + 1) * INT_FIELDS);
     const slot = this.at(index);
-    // A newcomer at zero would win every tie of an idle fleet until it has caught up with the others' whole past.
-    slot.processed = this.#leastProcessed();
+    slot.processed = processed;
     this.#slots[index] = slot;
-    this.#taken++;
     return slot;
   }
 
@@ -65,15 +67,16 @@ export class LoadTable {
   free(slot: SlotLoad): void {
     if (this.#slots[slot.index] !== slot) return;
     this.#slots[slot.index] = undefined;
-    this.#taken--;
+    this.#free.push(slot.index);
   }
 
   /** Slots that are not taken. */
   get left(): number {
-    return this.capacity - this.#taken;
+    return this.capacity - this.#slots.length + this.#free.length;
   }
 
-  #leastProcessed(): number {
+  /** Of the slots that are taken; 0 where none is. */
+  leastProcessed(): number {
     let least = Number.POSITIVE_INFINITY;
     for (const slot of this.#slots) if (slot !== undefined) least = Math.min(least, slot.processed);
     return least === Number.POSITIVE_INFINITY ? 0 : least;

@@ -29,6 +29,8 @@ export class BackendRegistry {
   readonly #backends = new Map<string, Backend>();
   readonly #bySource = new Map<string, ReadonlySet<string>>();
   readonly #draining = new Map<string, NodeJS.Timeout | undefined>();
+  /** Retired while requests ran there, since their identity went to another address: the slot of their load is theirs till the last ends. */
+  readonly #replaced = new Map<Backend, NodeJS.Timeout>();
   #listedNow: readonly Backend[] | undefined;
   readonly #modelsSeen = new Set<string>();
   readonly #loads: LoadTable;
@@ -94,7 +96,8 @@ export class BackendRegistry {
     // Otherwise they go last: what is counted by an address stays where it is listed under another name.
     const crowded = fresh.length > this.#loads.left;
     if (crowded) for (const id of gone) this.#remove(id);
-    for (const spec of fresh) this.#add(spec);
+    const processed = this.#loads.leastProcessed();
+    for (const spec of fresh) this.#add(spec, processed);
     if (!crowded) for (const id of gone) this.#remove(id);
     this.#takeIn();
     this.generation++;
@@ -110,6 +113,11 @@ export class BackendRegistry {
   /** To be called when a request on a removed backend has ended. */
   released(backend: Backend): void {
     if (!backend.removed || backend.load.inflight > 0) return;
+    if (this.#replaced.has(backend)) {
+      this.#giveBack(backend);
+      this.#takeInLater();
+      return;
+    }
     if (mayReturn(backend) && this.#draining.has(backend.id)) {
       // Idle now, so that its slot can be had.
       if (this.#leftOut.size > 0) this.#takeInLater();
@@ -120,8 +128,8 @@ export class BackendRegistry {
   }
 
   destroy(): void {
-    for (const timer of this.#draining.values()) clearTimeout(timer);
-    for (const backend of this.#backends.values()) backend.pool.destroy();
+    for (const timer of [...this.#draining.values(), ...this.#replaced.values()]) clearTimeout(timer);
+    for (const backend of [...this.#backends.values(), ...this.#replaced.keys()]) backend.pool.destroy();
   }
 
   /** Takes over what is said of a backend that is known. False when it is not, or not at this address. */
@@ -141,7 +149,7 @@ export class BackendRegistry {
     return true;
   }
 
-  #add(spec: BackendSpec): void {
+  #add(spec: BackendSpec, processed: number): void {
     // Named twice in one set.
     if (this.#update(spec)) return;
     if (!this.#hasRoom()) {
@@ -150,7 +158,7 @@ export class BackendRegistry {
     }
     this.#leftOut.delete(spec.id);
     const pool = this.#deps.createPool(spec.url);
-    const backend = new Backend(spec, pool, this.#loads.allocate(), this.#deps.now(), this.changes);
+    const backend = new Backend(spec, pool, this.#loads.allocate(processed), this.#deps.now(), this.changes);
     this.#backends.set(spec.id, backend);
     this.#listedNow = undefined;
     this.#deps.onAdded?.(backend);
@@ -171,11 +179,12 @@ export class BackendRegistry {
   /** Those that were left out, as far as there is room now. */
   #takeIn(): boolean {
     let some = false;
+    const processed = this.#loads.leastProcessed();
     for (const spec of this.#leftOut) {
       if (!this.#listed(spec.id)) this.#leftOut.delete(spec.id);
       else if (!this.#hasRoom()) break;
       else {
-        this.#add(spec);
+        this.#add(spec, processed);
         some = true;
       }
     }
@@ -225,9 +234,16 @@ export class BackendRegistry {
     // Thousands retire at once, and each time the list would be sorted anew.
     if (!backend.removed) this.#listedNow = undefined;
     backend.removed = true;
+    if (backend.load.inflight === 0) this.#giveBack(backend);
+    else this.#replaced.set(backend, setTimeout(cutOff, this.drain, backend).unref());
+    this.#deps.onRetired?.(backend);
+  }
+
+  #giveBack(backend: Backend): void {
+    clearTimeout(this.#replaced.get(backend));
+    this.#replaced.delete(backend);
     backend.pool.close();
     this.#loads.free(backend.load);
-    this.#deps.onRetired?.(backend);
   }
 }
 

@@ -95,6 +95,37 @@ test('a pod that is gone stays gone: forgotten as soon as nothing runs there', (
   assert.equal(pod.removed, true);
 });
 
+test('one whose identity goes to another address keeps its load until its last request has ended, and no longer than the drain', (t) => {
+  mock.timers.enable({ apis: ['setTimeout'] });
+  t.after(() => mock.timers.reset());
+  const { made, retired, closed } = registry(1_000, 3);
+  made.publish('lab', [spec('http://a:1', POD)]);
+  const before = made.get('uid-1') as Backend;
+  before.load.dispatched();
+  made.publish('lab', [spec('http://a:2', POD)]);
+  const after = made.get('uid-1') as Backend;
+  assert.deepEqual([after.url, retired, closed], ['http://a:2', ['uid-1'], []]);
+  before.load.finished();
+  made.released(before);
+  assert.deepEqual([before.load.inflight, after.load.inflight, closed], [0, 0, ['http://a:1']]);
+
+  after.load.dispatched();
+  const fail = t.mock.fn(() => {
+    after.load.finished();
+    made.released(after);
+  });
+  after.attempts.add({ fail } as unknown as Parameters<Backend['attempts']['add']>[0]);
+  made.publish('lab', [spec('http://a:3', POD)]);
+  mock.timers.tick(1_000);
+  assert.equal(fail.mock.callCount(), 1);
+  assert.deepEqual([after.load.inflight, made.get('uid-1')!.load.inflight], [0, 0]);
+  made.publish(
+    'lab',
+    ['http://b', 'http://c', 'http://a:3'].map((url) => spec(url, url === 'http://a:3' ? POD : {})),
+  );
+  assert.equal(made.backends.length, 3, 'their places are free again');
+});
+
 test('the list of backends is the same array until the set changes', () => {
   const { made } = registry();
   made.publish('lab', [spec('http://b'), spec('http://a')]);
