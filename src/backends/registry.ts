@@ -19,6 +19,9 @@ export interface RegistryDeps {
   readonly capacity?: number;
 }
 
+/** Names of models that are remembered once nobody serves them any more: adapters come and go for months. */
+const MODELS_SEEN = 10_000;
+
 /**
  * All backends there are, by identity. Sources publish their sets here; a backend that leaves is drained, and is the same
  * object again, with its breaker and counters, when it comes back before its last request has ended; one that is known by its
@@ -134,7 +137,11 @@ export class BackendRegistry {
 
   /** Takes over what is said of a backend that is known. False when it is not, or not at this address. */
   #update(spec: BackendSpec): boolean {
-    for (const model of spec.models) this.#modelsSeen.add(model.id);
+    for (const { id } of spec.models) {
+      this.#modelsSeen.delete(id);
+      this.#modelsSeen.add(id);
+      if (this.#modelsSeen.size > MODELS_SEEN) this.#modelsSeen.delete(this.#modelsSeen.values().next().value!);
+    }
     const known = this.#backends.get(spec.id);
     if (known === undefined) return false;
     if (known.url !== spec.url) {

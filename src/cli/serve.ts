@@ -7,6 +7,7 @@ import { createAuthenticate } from '../runtime/authenticate.ts';
 import { createConfigControl } from '../runtime/config-control.ts';
 import { readConfig } from '../runtime/config-files.ts';
 import { ConfigLoader, withDocument } from '../runtime/config-loader.ts';
+import { connectionsFor, openFileLimit } from '../runtime/connection-cap.ts';
 import { drain } from '../runtime/drain.ts';
 import { Reloader } from '../runtime/reloader.ts';
 import { Router } from '../runtime/router.ts';
@@ -20,6 +21,8 @@ import { Signals } from './signals.ts';
 
 /** ms that a reload under way, or a file that is being read, may hold up the end; a file system that has gone away does so for ever. */
 const PATIENCE = 1_000;
+/** Open files with which a router has fewer than some 2,000 clients at a time. */
+const FEW_DESCRIPTORS = 4_096;
 
 /** Runs the router until a signal ends it. Resolves with the exit code: 0 after a drain or a signal during the start, 1 when it cannot start. */
 export async function runServe(invocation: Invocation, io: Io, signals = new Signals()): Promise<number> {
@@ -51,6 +54,7 @@ async function serve(
   }
   const log = createLogger(config.logging);
   for (const notice of notices) log.warn(notice);
+  warnOfFewDescriptors(log);
   // Node ends the process then, as it should: nobody knows what state it is in.
   process.on('uncaughtExceptionMonitor', (error) => log.fatal({ err: error }, 'ended by a fault of its own'));
   const secrets = new Secrets(process.env);
@@ -104,6 +108,17 @@ async function serve(
   loader.close();
   await log.close();
   return 0;
+}
+
+/** Node has raised the soft limit to the hard one, so what there is now is what there can be. */
+function warnOfFewDescriptors(log: Logger): void {
+  const files = openFileLimit();
+  if (files >= FEW_DESCRIPTORS) return;
+  const connections = connectionsFor(files);
+  log.warn(
+    { files, connections },
+    'few files may be open, so few clients connected at a time: raise the hard limit (ulimit -Hn)',
+  );
 }
 
 /** There is no file, but there may be secrets. */

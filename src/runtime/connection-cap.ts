@@ -56,7 +56,7 @@ export class ConnectionCap {
   readonly #own = new Map<Socket, Own>();
   readonly #spares = new Map<Socket, Spare>();
 
-  constructor(limit = Math.max(1, Math.floor(openFileLimit() / 2) - RESERVE), most = { spare: SPARE, own: OWN }) {
+  constructor(limit = connectionsFor(openFileLimit()), most = { spare: SPARE, own: OWN }) {
     this.limit = limit;
     this.#most = most;
   }
@@ -142,6 +142,11 @@ function refuse(socket: Socket, refused: OnRefused): void {
   // What it sends meanwhile is nobody's.
   socket.pause();
   socket.destroySoon();
+}
+
+/** How many connections clients may hold where so many files may be open. */
+export function connectionsFor(files: number): number {
+  return Math.max(1, Math.floor(files / 2) - RESERVE);
 }
 
 /** The soft limit of open files of this process. */

@@ -126,6 +126,18 @@ test('one whose identity goes to another address keeps its load until its last r
   assert.equal(made.backends.length, 3, 'their places are free again');
 });
 
+test('names of models are remembered when nobody serves them any more, the last 10,000', () => {
+  const { made } = registry();
+  const serving = (id: string) => [spec('http://a', { models: [{ id: 'always' }, { id }] })];
+  for (let adapter = 0; adapter < 12_000; adapter++) made.publish('lab', serving(`adapter-${adapter}`));
+  made.publish('lab', []);
+  const seen = ['always', 'adapter-11999', 'adapter-2001', 'adapter-2000', 'adapter-0'];
+  assert.deepEqual(
+    seen.map((model) => made.hasSeenModel(model)),
+    [true, true, true, false, false],
+  );
+});
+
 test('the list of backends is the same array until the set changes', () => {
   const { made } = registry();
   made.publish('lab', [spec('http://b'), spec('http://a')]);

@@ -51,6 +51,8 @@ test('fault 60: with few descriptors the connections beyond half of them are 503
   const clients = await Promise.all(Array.from({ length: 140 }, () => RawClient.open(fleet.url)));
   // Half of 300, less what is kept for everything else; and a few whose request is read first.
   const limit = 300 / 2 - 64;
+  const warning = await fleet.router.logged(({ msg }) => String(msg).startsWith('few files may be open'));
+  assert.deepEqual([warning['level'], warning['files'], warning['connections']], ['warn', 300, limit]);
   const spare = 32;
   const refused = clients.length - limit - spare;
   await eventually(() => clients.filter(({ received }) => received.length > 0).length === refused);

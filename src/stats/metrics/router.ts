@@ -1,3 +1,4 @@
+import { droppedLogBytes } from '../../log-sink.ts';
 import { type MetricRow, perServer, single } from './row.ts';
 
 /** The router itself: its config, its age, its backends' states. */
@@ -38,6 +39,12 @@ export const ROUTER_METRICS: readonly MetricRow[] = [
     labels: ['hash', 'version'],
     collect: (_, { config }) => (config === undefined ? [] : [{ labels: [config.hash, config.version], value: 1 }]),
   },
+  single(
+    'vllm_router_log_dropped_bytes_total',
+    'counter',
+    'Bytes of log lines that were thrown away: nobody read them, or the disk was full.',
+    droppedLogBytes,
+  ),
   {
     name: 'vllm_router_trace_spans_total',
     type: 'counter',
