@@ -20,12 +20,19 @@ export function createConfigControl({ path, reloader, watcher }: ConfigControlDe
       await reloader()
         .reload([], '', true)
         .catch(() => {});
-    } else if ((await (await watcher).check({ force: true })) === 'unreadable') {
+      return reloader().last!;
+    }
+    const result = await (await watcher).check({ force: true });
+    if (result === 'unreadable') {
       const reason = await readConfig(path).then(
         () => 'it changed while it was read',
         (error: Error) => error.message,
       );
       return reloader().unreadable(`the files cannot be read: ${reason}`);
+    }
+    // Forced, it finds something to apply as long as it looks at all.
+    if (result === 'unchanged') {
+      return { hash: '', result: 'rejected', at: Date.now(), diagnostics: [], failure: 'the router is shutting down' };
     }
     return reloader().last!;
   }
