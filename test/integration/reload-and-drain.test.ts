@@ -6,6 +6,7 @@ import { createServer } from 'node:net';
 import { describe, test } from 'node:test';
 import { type Engine, startEngine } from '../../src/simulator/engine/engine.ts';
 import { sseEvents, streamedText } from '../fakes/framing.ts';
+import { freePorts } from '../fakes/free-ports.ts';
 import { RawClient } from '../fakes/raw-client.ts';
 import { configFor, type SpawnedRouter, spawnRouter } from '../fakes/spawn-router.ts';
 import { CHAT, chat, eventually } from './fleet.ts';
@@ -87,10 +88,7 @@ describe('reload', () => {
 
   test('listeners move to new addresses while their old ones finish', async (t) => {
     const { router, config } = await setup(t, 1);
-    const probe = createServer();
-    await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
-    const { port } = probe.address() as { port: number };
-    await new Promise((resolve) => probe.close(resolve));
+    const port = await freePorts(1);
     const old = router.url;
     const stream = send(old, 'm', { stream: true, max_tokens: 150 });
     await eventually(async () => /inflight_requests\{[^}]*\} 1/.test(await (await fetch(`${old}/metrics`)).text()));
