@@ -39,6 +39,7 @@ export class Listener {
   readonly name: string;
   readonly #server: Server | TlsServer;
   readonly #config: ListenerConfig;
+  readonly #connections: NodeConnections;
   /** With TLS all requests are the server's. */
   readonly #front: PlainFront | undefined;
 
@@ -56,6 +57,7 @@ export class Listener {
     const options = { ...SERVER_OPTIONS, ...times };
     const served = inTurn(handle, refused);
     const connections = new NodeConnections(options.connectionsCheckingInterval, options.requestTimeout);
+    this.#connections = connections;
     if (config.tls) {
       // Node's own two minutes let whoever connects and says nothing hold a connection for that long.
       const handshakeTimeout = options.headersTimeout;
@@ -124,6 +126,7 @@ export class Listener {
     const again = setInterval(() => this.#server.closeIdleConnections(), 250);
     this.#server.closeIdleConnections();
     this.#front?.closeIdle();
+    this.#connections.close();
     const ended = Promise.all([closed, this.#front?.emptied()]);
     return ended.then(() => {}).finally(() => clearInterval(again));
   }

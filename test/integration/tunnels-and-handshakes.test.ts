@@ -67,6 +67,24 @@ for (const listener of ['plain', 'secure']) {
   });
 }
 
+test('fault 64: connections that have not asked for anything hold up no drain', async (t) => {
+  const fleet = await start(t);
+  for (const listener of ['plain', 'secure']) {
+    for (const bytes of ['', 'GET /hea']) {
+      const { socket } = open(t, fleet, listener);
+      await once(socket, listener === 'secure' ? 'secureConnect' : 'connect');
+      socket.write(bytes);
+    }
+    // The router has accepted what came before.
+    const last = open(t, fleet, listener);
+    last.socket.write('GET /health HTTP/1.1\r\nhost: x\r\n\r\n');
+    await once(last.socket, 'data');
+  }
+  const exited = once(fleet.router.child, 'exit');
+  fleet.router.signal('SIGTERM');
+  assert.deepEqual(await exited, [0, null]);
+});
+
 test('handshakes that fail are counted, and have their lines', async (t) => {
   const fleet = await start(t);
   for (const bytes of ['GET /health HTTP/1.1\r\nhost: x\r\n\r\n', '\0'.repeat(100)]) {
