@@ -127,7 +127,8 @@ export class Addresses {
     const slept = now - name.usedAt > UNUSED;
     name.usedAt = now;
     if (slept) name.patientUntil = now + PATIENCE;
-    if (name.first.length > 0 && now >= name.dueAt && (slept || this.#refreshes < REFRESHES)) this.#ask(host, name);
+    // Of one that is no more, too: connections that still stand would never hear that it is back elsewhere.
+    if (name.generation > 0 && now >= name.dueAt && (slept || this.#refreshes < REFRESHES)) this.#ask(host, name);
     return name;
   }
 
@@ -135,7 +136,7 @@ export class Addresses {
     if (name.waiting !== undefined) return name.waiting;
     const waiting = new Set<() => void>();
     name.waiting = waiting;
-    const refreshes = name.first.length > 0 ? 1 : 0;
+    const refreshes = name.generation > 0 ? 1 : 0;
     this.#refreshes += refreshes;
     this.#resolve(host, (error, addresses) => {
       this.#refreshes -= refreshes;
@@ -165,7 +166,11 @@ export class Addresses {
     if (name.first.length === 0) return;
     if (!name.failing) this.#tell(host, error);
     name.failing = true;
-    if (error.code !== 'ENOTFOUND') return;
+    if (error.code !== 'ENOTFOUND') {
+      // A resolver that was down in between may be one that restarts.
+      name.goneSince = undefined;
+      return;
+    }
     name.goneSince ??= this.#now();
     if (this.#now() - name.goneSince < GONE_AFTER) return;
     name.first = [];

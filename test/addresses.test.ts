@@ -125,6 +125,34 @@ test('that a name is no more is believed after a minute', async (t) => {
   assert.equal(await gone, 'ENOTFOUND');
 });
 
+test('a resolver that was down in between has not said for a minute that a name is no more', async (t) => {
+  const { asked, look, fail, pass, known } = setUp(t);
+  await known('a', V4('10.0.0.1'));
+  for (const code of ['ENOTFOUND', ...Array(12).fill('EAI_AGAIN'), 'ENOTFOUND']) {
+    assert.deepEqual(await look('a'), ['10.0.0.1']);
+    fail(code);
+    pass(5_000);
+  }
+  assert.deepEqual(await look('a'), ['10.0.0.1']);
+  assert.equal(asked.length, 1);
+});
+
+test('connections that still stand hear where a name is back that was believed to be no more', async (t) => {
+  const { addresses, asked, answer, fail, pass, known } = setUp(t);
+  await known('a', V4('10.0.0.1'));
+  // Nobody connects anew meanwhile.
+  for (let waited = 0; waited <= 65_000; waited += 5_000) {
+    assert.equal(addresses.generation('a'), 1);
+    fail('ENOTFOUND');
+    pass(5_000);
+  }
+  assert.equal(addresses.has('a', '10.0.0.1'), false);
+  addresses.generation('a');
+  assert.equal(asked.length, 1);
+  answer(V4('10.0.0.2'));
+  assert.equal(addresses.generation('a'), 2);
+});
+
 test('a name unused for more than a minute is asked for first, for half a second', async (t) => {
   const { look, answer, pass, known } = setUp(t);
   await known('a', V4('10.0.0.1'));

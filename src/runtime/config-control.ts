@@ -19,9 +19,13 @@ export function createConfigControl({ path, reloader, watcher }: ConfigControlDe
       await reloader()
         .reload([], '', true)
         .catch(() => {});
-    } else {
-      // What it cannot read, it tells the reloader.
-      await (await watcher).check({ force: true });
+      return reloader().last!;
+    }
+    // What it cannot read, it tells the reloader.
+    const result = await (await watcher).check({ force: true });
+    // Forced, it finds something to apply as long as it looks at all.
+    if (result === 'unchanged') {
+      return { hash: '', result: 'rejected', at: Date.now(), diagnostics: [], failure: 'the router is shutting down' };
     }
     return reloader().last!;
   }

@@ -5,10 +5,9 @@ import type { AddressInfo, Socket } from 'node:net';
 import { createSecureContext } from 'node:tls';
 import { bindsConflict } from '../config/bind.ts';
 import type { ListenerConfig } from '../config/config.ts';
-import { RouterError } from '../errors.ts';
 import { MAX_HEAD } from '../proxy/client/plain-connection.ts';
 import { KEEP_ALIVE } from '../proxy/client/plain-response.ts';
-import { type OnRefused, onClientError, rawAnswer } from './client-error.ts';
+import { type OnRefused, onClientError, refuseConnect } from './client-error.ts';
 import type { Accepts } from './connection-cap.ts';
 import { inTurn } from './in-turn.ts';
 import { NodeConnections } from './node-connections.ts';
@@ -33,8 +32,6 @@ const SERVER_OPTIONS = {
 const TLS_OPTIONS = {
   ALPNProtocols: ['http/1.1'],
   minVersion: 'TLSv1.2',
-  // Node's own two minutes let whoever connects and says nothing hold a connection for that long.
-  handshakeTimeout: SERVER_OPTIONS.headersTimeout,
 } as const;
 
 /** One bound address. What it serves is looked up per request, so only a changed address or TLS needs another one. */
@@ -42,6 +39,7 @@ export class Listener {
   readonly name: string;
   readonly #server: Server | TlsServer;
   readonly #config: ListenerConfig;
+  readonly #connections: NodeConnections;
   /** With TLS all requests are the server's. */
   readonly #front: PlainFront | undefined;
 
@@ -59,8 +57,11 @@ export class Listener {
     const options = { ...SERVER_OPTIONS, ...times };
     const served = inTurn(handle, refused);
     const connections = new NodeConnections(options.connectionsCheckingInterval, options.requestTimeout);
+    this.#connections = connections;
     if (config.tls) {
-      this.#server = createTlsServer({ ...TLS_OPTIONS, ...options, ...readTls(config) }, served);
+      // Node's own two minutes let whoever connects and says nothing hold a connection for that long.
+      const handshakeTimeout = options.headersTimeout;
+      this.#server = createTlsServer({ ...TLS_OPTIONS, ...options, ...readTls(config), handshakeTimeout }, served);
       this.#server.on('connection', (socket) => cap.accept(socket, refused, () => !connections.isBusy(socket)));
       this.#server.on('secureConnection', (socket) => connections.add(socket));
     } else {
@@ -78,12 +79,7 @@ export class Listener {
     // The pipeline asks for the body once it knows that it wants it, and refuses other expectations.
     this.#server.on('checkContinue', served);
     this.#server.on('checkExpectation', served);
-    this.#server.on('connect', (_request, socket) => {
-      const allow = 'GET, HEAD, POST';
-      const error = new RouterError('method_not_allowed', { method: 'CONNECT', allow }, { headers: { allow } });
-      socket.end(rawAnswer(error));
-      refused(error);
-    });
+    this.#server.on('connect', (_request, socket) => refuseConnect(socket as Socket, refused));
   }
 
   /** Rejects with the system's error when the address cannot be had. */
@@ -130,6 +126,7 @@ export class Listener {
     const again = setInterval(() => this.#server.closeIdleConnections(), 250);
     this.#server.closeIdleConnections();
     this.#front?.closeIdle();
+    this.#connections.close();
     const ended = Promise.all([closed, this.#front?.emptied()]);
     return ended.then(() => {}).finally(() => clearInterval(again));
   }

@@ -8,9 +8,12 @@ interface Handle {
   readonly _parent?: Handle;
 }
 
-/** A finished response that its client is to take in time. */
+/** ms in which the head of a request that was on its way when the listener closed is to be there. */
+const LAST_HEAD = 1_000;
+
+/** A finished response that its client is to take in time; without one, a connection that is to end. */
 interface Awaited {
-  readonly response: ServerResponse;
+  readonly response: ServerResponse | undefined;
   readonly queued: number | undefined;
   /** Monotonic ms of the last progress. */
   readonly since: number;
@@ -24,6 +27,8 @@ export class NodeConnections {
   readonly #interval: number;
   readonly #limit: number;
   #sweeping: NodeJS.Timeout | undefined;
+  /** Monotonic ms. */
+  #closedAt: number | undefined;
 
   /** Both in ms: how often it looks, and for how long a client may take nothing of a finished answer. */
   constructor(interval: number, limit: number) {
@@ -45,6 +50,14 @@ export class NodeConnections {
     this.#sweeping ??= setInterval(() => this.#sweep(), this.#interval).unref();
   }
 
+  /**
+   * No more requests are to come. A server of Node's that has been closed looks at no time limit any more, and takes no connection for idle
+   * that has had no request: one such with TLS, as clients open in advance, held a drain to its limit.
+   */
+  close(): void {
+    this.#closedAt ??= performance.now();
+  }
+
   /** Whether a request is under way on an accepted connection. */
   isBusy(accepted: Socket): boolean {
     const socket = this.#awaited.has(accepted) ? accepted : this.#secure.get(peerOf(accepted));
@@ -59,14 +72,16 @@ export class NodeConnections {
     const now = performance.now();
     for (const [socket, awaited] of this.#awaited) {
       const response = responseOf(socket);
-      if (!response?.writableEnded) {
+      if (response === undefined ? this.#closedAt === undefined : !response.writableEnded) {
         if (awaited !== undefined) this.#awaited.set(socket, undefined);
+        if (response?.req.complete === false && now - (this.#closedAt ?? now) > this.#limit) socket.destroy();
         continue;
       }
       const queued = queuedBytes(socket);
-      if (awaited?.response !== response || awaited.queued !== queued || queued === undefined) {
+      const progress = response !== undefined && (awaited?.queued !== queued || queued === undefined);
+      if (awaited === undefined || awaited.response !== response || progress) {
         this.#awaited.set(socket, { response, queued, since: now });
-      } else if (now - awaited.since > this.#limit) socket.destroy();
+      } else if (now - awaited.since > (response === undefined ? LAST_HEAD : this.#limit)) socket.destroy();
     }
   }
 }

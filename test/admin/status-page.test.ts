@@ -128,7 +128,7 @@ describe('the status page in a browser', { skip: skipBrowser() }, () => {
     test('what is wrong with a backend stands beside its state, and the words are explained', async () => {
       const failing = await startEngine({ models: ['failing'] });
       const defaults = {
-        health: { interval: '100ms', timeout: '50ms', unhealthyAfter: 1 },
+        health: { interval: '1s', timeout: '900ms', unhealthyAfter: 1 },
         circuitBreaker: { failures: 2, openFor: '1h', maxOpenFor: '1h' },
       };
       const troubled = await spawnRouter({

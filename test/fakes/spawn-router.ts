@@ -34,7 +34,7 @@ export class SpawnedRouter {
   readonly noise: string[] = [];
   private readonly folder: string;
   private readonly watchers = new Set<() => void>();
-  private exited = false;
+  private closed = false;
 
   constructor(child: ChildProcess, folder: string, configFile: string) {
     this.child = child;
@@ -43,8 +43,9 @@ export class SpawnedRouter {
     for (const output of [child.stdout!, child.stderr!]) {
       createInterface({ input: output }).on('line', (line) => this.take(line));
     }
-    child.once('exit', () => {
-      this.exited = true;
+    // Not at `exit`: its last lines may come behind that.
+    child.once('close', () => {
+      this.closed = true;
       this.wake();
     });
   }
@@ -75,12 +76,12 @@ export class SpawnedRouter {
   }
 
   /** The first line after `from` that satisfies `condition`; rejects when the process ends or nothing comes in time. */
-  async logged(condition: (line: LogLine) => boolean, from = 0, timeout = 10_000): Promise<LogLine> {
+  async logged(condition: (line: LogLine) => boolean, from = 0, timeout = 30_000): Promise<LogLine> {
     const deadline = performance.now() + timeout;
     for (;;) {
       const found = this.logs.slice(from).find(condition);
       if (found) return found;
-      if (this.exited) throw new Error(`the router ended (${this.child.exitCode}):\n${this.tail()}`);
+      if (this.closed) throw new Error(`the router ended (${this.child.exitCode}):\n${this.tail()}`);
       const left = deadline - performance.now();
       if (left <= 0) throw new Error(`no such log line within ${timeout} ms:\n${this.tail()}`);
       await this.more(left);
@@ -100,7 +101,7 @@ export class SpawnedRouter {
 
   /** Sends the signal, resolves with the exit code once the process is gone, and removes its files. */
   async stop(signal: NodeJS.Signals = 'SIGTERM', timeout = 15_000): Promise<number | null> {
-    if (!this.exited) {
+    if (this.child.exitCode === null && this.child.signalCode === null) {
       const gone = once(this.child, 'exit');
       this.child.kill(signal);
       const timer = setTimeout(() => this.child.kill('SIGKILL'), timeout);
@@ -167,7 +168,7 @@ export async function spawnRouter(options: SpawnOptions): Promise<SpawnedRouter>
   });
   const router = new SpawnedRouter(child, folder, file);
   try {
-    await router.logged(({ msg }) => msg === 'ready', 0, options.timeout ?? 15_000);
+    await router.logged(({ msg }) => msg === 'ready', 0, options.timeout ?? 60_000);
   } catch (error) {
     await router.stop('SIGKILL');
     throw error;

@@ -142,8 +142,8 @@ export class Fleet {
   }
 }
 
-/** Resolves once `condition` holds; rejects after `timeout` ms. For what no event tells. */
-export async function eventually(condition: () => boolean | Promise<boolean>, timeout = 5_000): Promise<void> {
+/** Resolves once `condition` holds; rejects after `timeout` ms, which are for a machine that is busy. For what no event tells. */
+export async function eventually(condition: () => boolean | Promise<boolean>, timeout = 30_000): Promise<void> {
   const deadline = performance.now() + timeout;
   while (!(await condition())) {
     if (performance.now() > deadline) throw new Error(`not within ${timeout} ms: ${condition}`);

@@ -22,7 +22,8 @@ test('with no descriptor left it lives on, and its trouble is held against no ba
       }
     };`;
   const defaults = {
-    health: { interval: '50ms', timeout: '45ms', unhealthyAfter: 2 },
+    // One that comes too late on a busy machine does not count yet.
+    health: { interval: '1s', timeout: '900ms', unhealthyAfter: 2 },
     circuitBreaker: { failures: 2 },
   };
   const fleet = await Fleet.startFor(t, { m: [{}] }, { defaults }, [], { preload });
@@ -32,7 +33,7 @@ test('with no descriptor left it lives on, and its trouble is held against no ba
   assert.equal((await client.request({ path: '/health' })).status, 200);
   execFileSync('prlimit', ['--pid', String(pid), '--nofile=3:']);
   const failed = () => fleet.router.noise.filter((line) => line.startsWith('rss ')).length;
-  await eventually(() => failed() >= 2 || fleet.router.child.exitCode !== null);
+  await eventually(() => failed() >= 4 || fleet.router.child.exitCode !== null);
   assert.equal(fleet.router.child.exitCode, null);
   for (let count = 0; count < 5; count++) {
     const answer = await client.request(chatRequest('m'));
@@ -69,7 +70,7 @@ test('a table on standard error that nobody reads holds up neither requests nor 
   // `readline` would resume it.
   child.stderr!.removeAllListeners('data').pause();
   const before = checksOf(fleet);
-  await eventually(() => checksOf(fleet) > before + 100, 20_000);
+  await eventually(() => checksOf(fleet) > before + 100, 60_000);
   assert.equal((await fleet.chat('m')).status, 200);
   const exited = once(child, 'exit');
   fleet.router.signal('SIGTERM');

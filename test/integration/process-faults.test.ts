@@ -97,7 +97,7 @@ test('fault 61: an hour forth or back on the wall clock moves no timer and eject
     process.on('SIGUSR2', () => {
       shift = shift > 0 ? -3_600_000 : 3_600_000;
     });`;
-  const defaults = { health: { interval: '100ms', timeout: '90ms' }, timeouts: { idle: '5s', total: '30s' } };
+  const defaults = { health: { interval: '500ms', timeout: '450ms' }, timeouts: { idle: '50s', total: '5m' } };
   const fleet = await start(t, { m: [{}, {}] }, { defaults }, { preload: clock });
   const engines = fleet.of('m');
   const shown = async () => {

@@ -61,9 +61,9 @@ test('SIGTERM is obeyed while a file that is watched cannot be read', async (t) 
   execFileSync('mkfifo', [pipe]);
   renameSync(pipe, keys);
   await readFor(t, keys);
-  const exited = once(fleet.router.child, 'exit');
+  const closed = once(fleet.router.child, 'close');
   fleet.router.signal('SIGTERM');
-  assert.deepEqual(await exited, [0, null]);
+  assert.deepEqual(await closed, [0, null]);
   assert.ok(fleet.router.logs.some(({ msg }) => msg === 'draining'));
   assert.ok(fleet.router.logs.some(({ msg }) => msg === 'stopped'));
 });

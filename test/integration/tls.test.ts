@@ -3,13 +3,13 @@ import { once } from 'node:events';
 import { mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
 import { Agent, request } from 'node:https';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import type { PeerCertificate, TLSSocket } from 'node:tls';
 import { type Engine, startEngine } from '../../src/simulator/engine/engine.ts';
 import { type Certificate, certificate } from '../fakes/certificate.ts';
+import { freePorts } from '../fakes/free-ports.ts';
 import { rawRequest } from '../fakes/raw-client.ts';
 import { configFor, type SpawnedRouter, spawnRouter } from '../fakes/spawn-router.ts';
 import { CHAT, chat, eventually } from './fleet.ts';
@@ -27,7 +27,7 @@ let port: number;
 before(async () => {
   put(first);
   engine = await startEngine({ models: [MODEL] });
-  port = await freePort();
+  port = await freePorts(1);
   router = await spawnRouter({ config: config(), env: { KEYS: 'alice: k1' } });
 });
 
@@ -60,16 +60,6 @@ function config(listeners: Record<string, unknown> = {}): Record<string, unknown
     // Certificates are not in the config's directory: the poll finds them.
     reload: { poll: '200ms', debounce: '50ms' },
   });
-}
-
-/** One that nobody listens at now. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port: free } = server.address() as { port: number };
-  server.close();
-  await once(server, 'close');
-  return free;
 }
 
 function portOf(listener: string): number {

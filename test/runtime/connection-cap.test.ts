@@ -54,19 +54,14 @@ test('beyond the cap a few are accepted, for one request each that is not forwar
 });
 
 test('the silent and the refused make room for the next; who is being answered does not', (t) => {
+  let now = performance.now();
+  t.mock.method(performance, 'now', () => now);
   const { cap, accept, refused } = full(1, { spare: 3, own: 0 });
   const [silent, asked, probe] = [accept(), accept(), accept()];
   asked.bytesRead = probe.bytesRead = 100;
   assert.equal(accept().destroyed, true, 'each may be about to speak');
   refused.length = 0;
-  t.mock.method(
-    performance,
-    'now',
-    (
-      (now) => () =>
-        now + 101
-    )(performance.now()),
-  );
+  now += 101;
   cap.refuses(asSocket(asked));
   const next = [accept(), accept()];
   for (const one of next) one.bytesRead = 100;
@@ -106,13 +101,14 @@ test('listeners that forward nothing have some for sure, and share the clientsâ€
 });
 
 test('at the cap of its own, the oldest idle connection makes room, unless the clients have some', (t) => {
+  let now = performance.now();
+  t.mock.method(performance, 'now', () => now);
   const { cap, accept, held, refused } = full(1, { spare: 0, own: 3 });
   const [busy, idle, second] = [accept(undefined, true), accept(undefined, true), accept(undefined, true)];
   idle.idle = second.idle = true;
   accept(undefined, true);
   assert.equal(refused.length, 1, 'they may be about to ask');
-  const now = performance.now();
-  t.mock.method(performance, 'now', () => now + 1_001);
+  now += 1_001;
   const next = accept(undefined, true);
   next.idle = true;
   assert.deepEqual(

@@ -34,6 +34,8 @@ async function ask(socket: Socket, path: string): Promise<string> {
 
 for (const secure of [false, true]) {
   test(`idle connections to the router itself make room for a new one${secure ? ', with TLS too' : ''}`, async (t) => {
+    let now = performance.now();
+    t.mock.method(performance, 'now', () => now);
     const { open, held } = await quiet(t, secure);
     const busy = open();
     const hearing = ask(busy, '/held');
@@ -44,8 +46,7 @@ for (const secure of [false, true]) {
     assert.match(await ask(idle, '/health'), /healthy/);
     assert.doesNotMatch(await ask(open(), '/health'), /healthy/, 'each may be about to ask');
 
-    const now = performance.now.bind(performance);
-    t.mock.method(performance, 'now', () => now() + 1_001);
+    now += 1_001;
     const closed = once(idle, 'close');
     const probe = open();
     assert.match(await ask(probe, '/health'), /healthy/);
