@@ -24,8 +24,6 @@ export class Leg {
   lastBackend: Backend | undefined;
   /** Whose turn it was last, where the route has roles. */
   role: Role | undefined;
-  /** Called when its body is dropped. */
-  onDrop: (() => void) | undefined;
   /** Why no attempt was made at all. */
   refused: RouterError | undefined;
 
@@ -34,10 +32,9 @@ export class Leg {
     this.body = body;
   }
 
-  /** No attempt follows. */
+  /** No attempt follows, or none before it has another. */
   dropBody(): void {
     this.body = EMPTY;
-    this.onDrop?.();
   }
 
   /** Another answer is wanted; what has been tried in vain stays so. */

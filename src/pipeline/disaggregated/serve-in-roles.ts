@@ -36,12 +36,14 @@ export async function serveInRoles(
   const { route, form } = roles;
   const prefill = prefillLeg(routed, form);
   if (prefill === undefined) return tryBackends(roles.decode, leg);
-  leg.onDrop = () => prefill.dropBody();
   let began = false;
   const prepare: Prepare = async () => {
     if (began && (form === 'max-tokens' || isUntouched(leg))) return 'ready';
     prefill.restart();
+    if (prefill.body.length === 0) prefill.body = prefillBody(routed.path, routed.members, form)!;
     const over = await tryBackends(roles.prefill, prefill);
+    // A copy of all that came, for minutes perhaps: it is made again should another prefill be needed.
+    prefill.dropBody();
     const answer = successOf(prefill.last);
     if (answer === undefined) {
       deps.telemetry.leg(route, 'prefill', resultOf(prefill.last));
@@ -68,12 +70,12 @@ export async function serveInRoles(
     if (began) deps.telemetry.leg(route, 'decode', resultOf(leg.last));
     leg.prefilled = false;
     leg.body = routed.body;
-    leg.onDrop = undefined;
   }
 }
 
 /** Undefined for a request that is not to be split. */
 function prefillLeg(routed: RoutedRequest, form: Roles['form']): Leg | undefined {
+  // Not made by the caller: while it waits, V8 keeps what it has handed to a function.
   const body = prefillBody(routed.path, routed.members, form);
   return body && new Leg(false, body);
 }
