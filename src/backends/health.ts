@@ -1,7 +1,7 @@
 import type { HealthConfig } from '../config/config.ts';
 import { sameSettings } from '../config/settings-text.ts';
-import { isOwnTrouble } from './own-trouble.ts';
 import { checkHealth } from './reach.ts';
+import { isOwnTrouble } from './socket-errors.ts';
 import { TaskLimit } from './task-limit.ts';
 
 /** Checks at once, of those that are well and of those that are not: all of 1,100 backends came within a tenth of the interval. */

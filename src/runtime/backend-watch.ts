@@ -2,7 +2,7 @@ import { addresses } from '../addresses.ts';
 import type { Backend } from '../backends/backend.ts';
 import { HealthChecks, type HealthTarget } from '../backends/health.ts';
 import { Liveness } from '../backends/liveness.ts';
-import { answers, canConnect } from '../backends/reach.ts';
+import { canConnect, type Hearing, hear } from '../backends/reach.ts';
 import type { BackendRegistry } from '../backends/registry.ts';
 import type { RouteConfig, Secret } from '../config/config.ts';
 import { settingsText } from '../config/settings-text.ts';
@@ -61,15 +61,15 @@ export class BackendWatch implements BackendNews {
     this.#liveness = new Liveness({
       now,
       connect: (backend, timeout) => canConnect(backend.url, timeout),
-      answers: (backend, timeout) => this.#answers(backend, timeout),
+      hear: (backend, timeout) => this.#hear(backend, timeout),
       others: (backend, model) => {
         const at = now();
         const serves = (other: Backend) => model === undefined || other.serves(model);
         return registry.backends.filter((other) => other !== backend && serves(other) && other.available(at));
       },
-      eject: (backend, reason) => {
+      eject: (backend, reason, unreachable) => {
         const policy = this.#policies.get(backend.id);
-        if (policy !== undefined) backend.breaker.trip(now(), policy.circuitBreaker);
+        if (policy !== undefined) backend.breaker.trip(now(), policy.circuitBreaker, unreachable);
         log.warn({ backend: backend.spec.name, requests: backend.attempts.size }, `backend is given up: ${reason}`);
       },
     });
@@ -142,9 +142,9 @@ export class BackendWatch implements BackendNews {
     this.#health.set(checked.values());
   }
 
-  #answers(backend: Backend, timeout: number): Promise<boolean | undefined> {
+  #hear(backend: Backend, timeout: number): Promise<Hearing> {
     const path = this.#policies.get(backend.id)?.health.path ?? '/health';
-    return answers(backend.url + path, timeout, this.#authorization(backend));
+    return hear(backend.url + path, timeout, this.#authorization(backend));
   }
 
   #authorization({ spec }: Backend): string | undefined {
