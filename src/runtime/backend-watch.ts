@@ -10,6 +10,7 @@ import type { Log } from '../log.ts';
 import type { Admission } from '../pipeline/admit.ts';
 import type { BackendNews } from '../pipeline/learn.ts';
 import type { Snapshot } from '../pipeline/snapshot.ts';
+import { everyTick } from './ticks.ts';
 
 /** ms between two looks at all backends. */
 const INTERVAL = 100;
@@ -34,7 +35,7 @@ export class BackendWatch implements BackendNews {
   readonly #deps: BackendWatchDeps;
   readonly #health: HealthChecks;
   readonly #liveness: Liveness;
-  readonly #timer: NodeJS.Timeout;
+  readonly #ticks: { stop(): void };
   readonly #unwatchNames: () => void;
   /** The policies of the first route that uses a backend. */
   #policies = new Map<string, RouteConfig>();
@@ -73,8 +74,7 @@ export class BackendWatch implements BackendNews {
         log.warn({ backend: backend.spec.name, requests: backend.attempts.size }, `backend is given up: ${reason}`);
       },
     });
-    this.#timer = setInterval(() => this.#look(), INTERVAL);
-    this.#timer.unref();
+    this.#ticks = everyTick(INTERVAL, now, () => this.#look());
     this.#unwatchNames = addresses.watch((name, err) => {
       if (err) log.warn({ name, err }, 'a name can no longer be resolved: its last addresses stay in use');
       else log.info({ name }, 'a name can be resolved again');
@@ -82,7 +82,7 @@ export class BackendWatch implements BackendNews {
   }
 
   stop(): void {
-    clearInterval(this.#timer);
+    this.#ticks.stop();
     this.#health.stop();
     this.#unwatchNames();
   }

@@ -66,6 +66,30 @@ test('two of four machines have vanished: a request that none of them ever had i
   );
 });
 
+test('fault 22: two of three machines vanish behind idle connections: no request is poison, and soon none tries them, whatever maxEjected says', async (t) => {
+  const circuitBreaker = { openFor: '5m', maxOpenFor: '5m', maxEjected: 0 };
+  const { engines, router } = await start(t, 3, {
+    health: { interval: '0s' },
+    timeouts: { connect: '20s' },
+    circuitBreaker,
+  });
+  for (let count = 0; count < 3; count++) assert.equal((await send(router.url, 'm')).status, 200);
+  await Promise.all(engines.slice(0, 2).map(vanish));
+  // It meets the first by the connection that is left of before, and then the second.
+  const { status, body } = await send(router.url, 'm');
+  assert.equal(status, 200, body);
+  const failures = async () => {
+    const page = await (await fetch(`${router.url}/metrics`)).text();
+    return page.match(/^vllm_router_upstream_failures_total.* [1-9].*$/gm) ?? [];
+  };
+  const met = await failures();
+  assert.equal(met.length, 2);
+  // Where the test took its time, the idle connections were too old by then.
+  for (const line of met) assert.match(line, /reason="(unreachable|connect_timeout)"/);
+  for (let count = 0; count < 6; count++) assert.equal((await send(router.url, 'm')).status, 200);
+  assert.deepEqual(await failures(), met);
+});
+
 test('the network is away for some seconds: streams go on behind it', async (t) => {
   const { engines, router } = await start(t, 2, { health: { interval: '300ms', timeout: '200ms' } });
   const answers = await streams(router, engines);
