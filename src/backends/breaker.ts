@@ -101,6 +101,14 @@ export class CircuitBreaker {
     if (this.#openUntil === 0 || now >= this.#openUntil) this.#open(now, config);
   }
 
+  /** The machine answers again: if it was left out for want of that, the next request may probe it, as behind its first time out. */
+  reached(now: number): void {
+    if (!this.#unreachable || now >= this.#openUntil) return;
+    this.#openUntil = now;
+    this.#openFor = 0;
+    this.#onChange();
+  }
+
   #open(now: number, config: CircuitBreakerConfig): void {
     this.#openFor = Math.min(this.#openFor === 0 ? config.openFor : this.#openFor * 2, config.maxOpenFor);
     this.#openUntil = now + this.#openFor;

@@ -23,6 +23,8 @@ export interface HealthDeps {
   readonly onChange: (id: string, healthy: boolean, error: Error | undefined) => void;
   /** A check failed, whatever the verdict. */
   readonly onFailure?: (id: string, error: Error) => void;
+  /** A check was answered as it should be, whatever the verdict. */
+  readonly onAnswer?: (id: string) => void;
   readonly check?: typeof checkHealth;
 }
 
@@ -109,7 +111,8 @@ export class HealthChecks {
     // A tenth early or late, so that routers started together do not ask together for ever.
     this.#schedule(check, config.interval * (0.9 + 0.2 * this.#deps.random()));
     if (isOwnTrouble(error)) return;
-    if (error !== undefined) this.#deps.onFailure?.(id, error);
+    if (error === undefined) this.#deps.onAnswer?.(id);
+    else this.#deps.onFailure?.(id, error);
     const healthy = error === undefined;
     check.contrary = healthy === check.healthy ? 0 : check.contrary + 1;
     if (check.contrary < (healthy ? config.healthyAfter : config.unhealthyAfter) || check.contrary === 0) return;

@@ -54,6 +54,7 @@ export class BackendWatch implements BackendNews {
         if (healthy) log.info({ backend: backend.spec.name }, 'backend is healthy again');
         else log.warn({ backend: backend.spec.name, err: error }, 'backend is unhealthy');
       },
+      onAnswer: (id) => registry.get(id)?.breaker.reached(now()),
       onFailure: (id) => {
         const backend = registry.get(id);
         if (backend !== undefined) this.#liveness.unreachable(backend);

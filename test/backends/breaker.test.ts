@@ -110,6 +110,20 @@ test('what cannot be reached is remembered as that until it closes, also if it w
   assert.ok(!breaker.unreachable);
 });
 
+test('what could not be reached is probed once it answers again; what failed is not', () => {
+  const away = new CircuitBreaker();
+  away.trip(0, CONFIG, true);
+  away.reached(300);
+  assert.deepEqual([away.admits(300), away.state, away.unreachable], [true, 'open', true]);
+  assert.ok(away.dispatched(300));
+  away.record('failure', 400, CONFIG, { at: 300, probe: true });
+  assert.equal(away.opensAt, 1_400, 'as long as at first');
+  const failed = new CircuitBreaker();
+  failing(failed, 0);
+  failed.reached(300);
+  assert.ok(!failed.admits(300));
+});
+
 test('a probe that ends because its backend was given up meanwhile does not count twice', () => {
   const breaker = new CircuitBreaker();
   failing(breaker, 0);

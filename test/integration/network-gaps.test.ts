@@ -4,7 +4,7 @@ import { RawClient, requestBytes } from '../fakes/raw-client.ts';
 import { type SpawnedEngine, spawnEngine } from '../fakes/spawn-engine.ts';
 import { configFor, type SpawnedRouter, spawnRouter } from '../fakes/spawn-router.ts';
 import { vanish } from '../fakes/vanish.ts';
-import { chatRequest } from './fleet.ts';
+import { chatRequest, eventually } from './fleet.ts';
 import { send } from './load.ts';
 
 const FLAGS = ['--model', 'm', '--decode-rate', '100'];
@@ -101,6 +101,21 @@ test('the network is away for some seconds: streams go on behind it', async (t) 
   for (const come of back) come();
   for (const body of await answers()) assert.ok(body.endsWith('[DONE]\n\n'), body.slice(-300));
   assert.ok(!router.logs.some(({ msg }) => msg?.startsWith('backend is given up')));
+});
+
+test('a machine that is back gets requests once it answers a health check: its breaker does not go on without a reason', async (t) => {
+  const circuitBreaker = { openFor: '5m', maxOpenFor: '5m' };
+  const health = { interval: '300ms', timeout: '200ms' };
+  const { engines, router } = await start(t, 2, { health, circuitBreaker });
+  const back = await vanish(engines[0]!);
+  await Promise.all([send(router.url, 'm'), send(router.url, 'm')]);
+  await router.logged(({ msg }) => msg?.startsWith('backend is given up') === true);
+  back();
+  await eventually(async () => {
+    await send(router.url, 'm');
+    const page = await (await fetch(`${router.url}/metrics`)).text();
+    return page.match(/^vllm_router_backend_state\{.*state="ready"\} 1$/gm)?.length === 2;
+  }, 20_000);
 });
 
 test('one machine vanishes while another is reached: its streams are told within seconds', async (t) => {
