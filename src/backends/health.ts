@@ -1,6 +1,6 @@
 import type { HealthConfig } from '../config/config.ts';
 import { sameSettings } from '../config/settings-text.ts';
-import { checkHealth } from './reach.ts';
+import { checkHealth, PAUSED } from './reach.ts';
 import { isOwnTrouble } from './socket-errors.ts';
 import { TaskLimit } from './task-limit.ts';
 
@@ -101,6 +101,7 @@ export class HealthChecks {
     if (check.abort.signal.aborted) return;
     const { config, id, url } = check.target;
     const run = this.#deps.check ?? checkHealth;
+    const asked = performance.now();
     let error: Error | undefined;
     try {
       await run(url + config.path, config.timeout, check.target.authorization?.(), check.abort.signal);
@@ -110,7 +111,8 @@ export class HealthChecks {
     if (check.abort.signal.aborted) return;
     // A tenth early or late, so that routers started together do not ask together for ever.
     this.#schedule(check, config.interval * (0.9 + 0.2 * this.#deps.random()));
-    if (isOwnTrouble(error)) return;
+    const paused = performance.now() - asked > config.timeout + PAUSED;
+    if (error !== undefined && (paused || isOwnTrouble(error))) return;
     if (error === undefined) this.#deps.onAnswer?.(id);
     else this.#deps.onFailure?.(id, error);
     const healthy = error === undefined;

@@ -1,5 +1,5 @@
 import type { Backend, RunningAttempt } from './backend.ts';
-import type { Hearing } from './reach.ts';
+import { type Hearing, PAUSED } from './reach.ts';
 
 /** ms without a byte after which a backend that takes no connections, and requests at it, count as dead. */
 const SILENT = 2_000;
@@ -128,7 +128,7 @@ export class Liveness {
     const started = this.#deps.now();
     // If no other answers either, it is the network, or this process itself was held up.
     const [heard, comparison] = await Promise.all([this.#deps.hear(backend, PATIENCE), this.#reached(others)]);
-    if (heard === 'answer' || heard === 'unasked') return;
+    if (heard === 'answer' || heard === 'unasked' || this.#deps.now() - started > PATIENCE + PAUSED) return;
     if (!comparison.includes(true) || lastByte(backend) > silentSince) return;
     const connecting = [...backend.attempts].some((attempt) => attempt.connecting && attempt.startedAt <= started);
     const unreachable = heard === 'unreachable';

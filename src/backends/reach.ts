@@ -10,6 +10,9 @@ const MAX_ANSWER = 64 * 1024;
 /** The machine is there and says that nobody listens. Any other error may be the network's, the resolver's or our own. */
 const REFUSALS = new Set<string | undefined>(['ECONNREFUSED', 'ECONNRESET']);
 
+/** A question that took so many ms longer than it might says nothing: this process was paused, and the answer may be there, not read yet. */
+export const PAUSED = 1_000;
+
 /** What became of a question. `unreachable`: no connection came about, and none was refused; `unasked`: it could not even be sent. */
 export type Hearing = 'answer' | 'silence' | 'unreachable' | 'unasked';
 
