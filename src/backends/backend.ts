@@ -27,7 +27,7 @@ export interface RunningAttempt {
   readonly streaming: boolean;
   readonly lastByteAt: number;
   /** Ends it from outside. */
-  fail(reason: 'moved' | 'shutdown' | 'connect_timeout'): void;
+  fail(reason: 'moved' | 'unreachable' | 'shutdown' | 'connect_timeout'): void;
 }
 
 /**
@@ -161,7 +161,8 @@ export class Backend {
   get trouble(): string {
     if (this.state === 'unhealthy') return this.#ailment;
     if (this.state !== 'ejected') return '';
-    const { failures } = this.breaker;
+    const { failures, unreachable } = this.breaker;
+    if (unreachable) return 'cannot be reached while others can';
     return failures > 0 ? `${failures} failure${failures === 1 ? '' : 's'} in a row` : 'given up';
   }
 

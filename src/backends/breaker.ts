@@ -28,6 +28,7 @@ export class CircuitBreaker {
   #openUntil = 0;
   #openFor = 0;
   #probing = false;
+  #unreachable = false;
   /** Monotonic ms. */
   openedAt = 0;
   /** Monotonic ms when it last closed after having been open. */
@@ -52,6 +53,11 @@ export class CircuitBreaker {
   /** Monotonic ms when the next request may probe; undefined while it is closed. */
   get opensAt(): number | undefined {
     return this.#openUntil === 0 ? undefined : this.#openUntil;
+  }
+
+  /** It was opened for a machine that cannot be reached while others can, and has not closed since. */
+  get unreachable(): boolean {
+    return this.#unreachable;
   }
 
   /** Failures in a row. */
@@ -87,8 +93,20 @@ export class CircuitBreaker {
   }
 
   /** Opens at once: something other than failures in a row says that the backend cannot serve. */
-  trip(now: number, config: CircuitBreakerConfig): void {
+  trip(now: number, config: CircuitBreakerConfig, unreachable = false): void {
+    if (unreachable && !this.#unreachable) {
+      this.#unreachable = true;
+      this.#onChange();
+    }
     if (this.#openUntil === 0 || now >= this.#openUntil) this.#open(now, config);
+  }
+
+  /** The machine answers again: if it was left out for want of that, the next request may probe it, as behind its first time out. */
+  reached(now: number): void {
+    if (!this.#unreachable || now >= this.#openUntil) return;
+    this.#openUntil = now;
+    this.#openFor = 0;
+    this.#onChange();
   }
 
   #open(now: number, config: CircuitBreakerConfig): void {
@@ -102,6 +120,7 @@ export class CircuitBreaker {
     this.#openUntil = 0;
     this.#openFor = 0;
     this.#failures = 0;
+    this.#unreachable = false;
     this.closedAt = now;
     this.#onChange();
   }

@@ -1,7 +1,7 @@
 import type { HealthConfig } from '../config/config.ts';
 import { sameSettings } from '../config/settings-text.ts';
-import { isOwnTrouble } from './own-trouble.ts';
-import { checkHealth } from './reach.ts';
+import { checkHealth, PAUSED } from './reach.ts';
+import { isOwnTrouble } from './socket-errors.ts';
 import { TaskLimit } from './task-limit.ts';
 
 /** Checks at once, of those that are well and of those that are not: all of 1,100 backends came within a tenth of the interval. */
@@ -23,6 +23,8 @@ export interface HealthDeps {
   readonly onChange: (id: string, healthy: boolean, error: Error | undefined) => void;
   /** A check failed, whatever the verdict. */
   readonly onFailure?: (id: string, error: Error) => void;
+  /** A check was answered as it should be, whatever the verdict. */
+  readonly onAnswer?: (id: string) => void;
   readonly check?: typeof checkHealth;
 }
 
@@ -99,6 +101,7 @@ export class HealthChecks {
     if (check.abort.signal.aborted) return;
     const { config, id, url } = check.target;
     const run = this.#deps.check ?? checkHealth;
+    const asked = performance.now();
     let error: Error | undefined;
     try {
       await run(url + config.path, config.timeout, check.target.authorization?.(), check.abort.signal);
@@ -108,8 +111,10 @@ export class HealthChecks {
     if (check.abort.signal.aborted) return;
     // A tenth early or late, so that routers started together do not ask together for ever.
     this.#schedule(check, config.interval * (0.9 + 0.2 * this.#deps.random()));
-    if (isOwnTrouble(error)) return;
-    if (error !== undefined) this.#deps.onFailure?.(id, error);
+    const paused = performance.now() - asked > config.timeout + PAUSED;
+    if (error !== undefined && (paused || isOwnTrouble(error))) return;
+    if (error === undefined) this.#deps.onAnswer?.(id);
+    else this.#deps.onFailure?.(id, error);
     const healthy = error === undefined;
     check.contrary = healthy === check.healthy ? 0 : check.contrary + 1;
     if (check.contrary < (healthy ? config.healthyAfter : config.unhealthyAfter) || check.contrary === 0) return;

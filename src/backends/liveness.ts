@@ -1,4 +1,5 @@
 import type { Backend, RunningAttempt } from './backend.ts';
+import { type Hearing, PAUSED } from './reach.ts';
 
 /** ms without a byte after which a backend that takes no connections, and requests at it, count as dead. */
 const SILENT = 2_000;
@@ -16,17 +17,21 @@ const ENOUGH = 3;
 /** ms for which an engine that has requests does nothing, by its own figures: no step of one that works takes so long. */
 const STILL = 30_000;
 
+/** Nothing runs there any more. */
+const GONE = { reason: 'it refuses connections and is silent', as: 'moved' } as const;
+const AWAY = { reason: 'it is silent, and cannot be reached while others can', as: 'unreachable' } as const;
+
 export interface LivenessDeps {
   /** Monotonic ms. */
   readonly now: () => number;
   /** Resolves to whether it accepts connections or refuses them; to undefined when neither is heard in time. */
   readonly connect: (backend: Backend, timeout: number) => Promise<boolean | undefined>;
-  /** Resolves to whether it answers a request for its health path, with whatever status; undefined where it could not be asked. */
-  readonly answers: (backend: Backend, timeout: number) => Promise<boolean | undefined>;
+  /** Resolves to what is heard of it when it is asked for its health path. */
+  readonly hear: (backend: Backend, timeout: number) => Promise<Hearing>;
   /** Others that could take the model's requests now; of every model without one. */
   readonly others: (backend: Backend, model?: string) => readonly Backend[];
-  /** Takes the backend out; its breaker lets single requests try it again. */
-  readonly eject: (backend: Backend, reason: string) => void;
+  /** Takes the backend out; its breaker lets single requests try it again. `unreachable`: while others can be reached, it cannot. */
+  readonly eject: (backend: Backend, reason: string, unreachable: boolean) => void;
 }
 
 /**
@@ -71,11 +76,11 @@ export class Liveness {
     const suspect = this.#suspects.get(backend) ?? { at: 0, pause: SUSPICIOUS, busy: false };
     this.#suspects.set(backend, suspect);
     if (this.#stuck(backend, silentSince!, now)) {
-      this.#move(backend, silentSince!, 'it begins no stream while others do', true);
+      this.#move(backend, silentSince!, 'it begins no stream while others do');
       return;
     }
     if (this.#still(backend, waiting)) {
-      this.#move(backend, silentSince!, 'it has requests, and none of its own figures moves', true);
+      this.#move(backend, silentSince!, 'it has requests, and none of its own figures moves');
       return;
     }
     if (suspect.busy || now < suspect.at) return;
@@ -101,36 +106,35 @@ export class Liveness {
       const accepted = await connect(backend, PATIENCE);
       if (accepted) return;
       if (now() - since >= SILENT && (accepted === false || network)) {
-        const reason =
-          accepted === false
-            ? 'it refuses connections and is silent'
-            : 'it is silent, and cannot be reached while others can';
-        this.#move(backend, now() - SILENT, reason, false);
+        const gone = accepted === false ? GONE : AWAY;
+        this.#move(backend, now() - SILENT, gone.reason, gone.as, false);
       }
       network = accepted === undefined && (await this.#reached(others(backend))).includes(true);
       await new Promise((resolve) => setTimeout(resolve, 250).unref());
     }
   }
 
-  /** Which of some of them answer, or send something meanwhile. */
+  /** Which of some of them answer, or send something meanwhile. Those heard of last: a whole zone, which stand together, may be away. */
   #reached(others: readonly Backend[]): Promise<boolean[]> {
-    const { answers, now } = this.#deps;
+    const { hear, now } = this.#deps;
     const started = now();
+    const asked = others.toSorted((a, b) => b.lastByteAt - a.lastByteAt).slice(0, 3);
     return Promise.all(
-      others.slice(0, 3).map(async (other) => (await answers(other, PATIENCE)) === true || lastByte(other) >= started),
+      asked.map(async (other) => (await hear(other, PATIENCE)) === 'answer' || lastByte(other) >= started),
     );
   }
 
   async #examine(backend: Backend, others: readonly Backend[], silentSince: number): Promise<void> {
     const started = this.#deps.now();
     // If no other answers either, it is the network, or this process itself was held up.
-    const [alive, comparison] = await Promise.all([this.#deps.answers(backend, PATIENCE), this.#reached(others)]);
-    if (alive !== false || !comparison.includes(true) || lastByte(backend) > silentSince) return;
+    const [heard, comparison] = await Promise.all([this.#deps.hear(backend, PATIENCE), this.#reached(others)]);
+    if (heard === 'answer' || heard === 'unasked' || this.#deps.now() - started > PATIENCE + PAUSED) return;
+    if (!comparison.includes(true) || lastByte(backend) > silentSince) return;
     const connecting = [...backend.attempts].some((attempt) => attempt.connecting && attempt.startedAt <= started);
-    const reason = connecting
-      ? 'it accepts no connection and answers nothing, not even a health check'
-      : 'it accepts requests and answers nothing, not even a health check';
-    this.#move(backend, silentSince, reason, true);
+    const unreachable = heard === 'unreachable';
+    const accepts = connecting || unreachable ? 'no connection' : 'requests';
+    const reason = `it accepts ${accepts} and answers nothing, not even a health check`;
+    this.#move(backend, silentSince, reason, unreachable ? 'unreachable' : 'moved');
   }
 
   #stuck(backend: Backend, silentSince: number, now: number): boolean {
@@ -156,16 +160,22 @@ export class Liveness {
   }
 
   /** Gives up what has been silent since then; `waitingOnly`: streams that have begun are left to their own time-out. */
-  #move(backend: Backend, silentSince: number, reason: string, waitingOnly: boolean): void {
+  #move(
+    backend: Backend,
+    silentSince: number,
+    reason: string,
+    as: 'moved' | 'unreachable' = 'moved',
+    waitingOnly = true,
+  ): void {
     this.#suspects.delete(backend);
     const silent = [...backend.attempts].filter((attempt) => {
       if (waitingOnly) return attempt.awaitsFirstByte;
       return Math.max(attempt.startedAt, attempt.lastByteAt) <= silentSince;
     });
     if (silent.length === 0) return;
-    this.#deps.eject(backend, reason);
+    this.#deps.eject(backend, reason, as === 'unreachable');
     // What it has not had, it cannot have died of.
-    for (const attempt of silent) attempt.fail(attempt.connecting ? 'connect_timeout' : 'moved');
+    for (const attempt of silent) attempt.fail(attempt.connecting ? 'connect_timeout' : as);
   }
 }
 

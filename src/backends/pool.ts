@@ -46,12 +46,13 @@ export interface UpstreamHandler {
 
 /**
  * `connect_failed`, `connect_timeout`: nothing was sent. `disconnected`: closed before a complete head. `truncated`: closed
- * inside the body. `bad_response`: not HTTP as we accept it. `no_socket`: there was none left here; the backend was not asked.
+ * inside the body. `unreachable`: in either place, by a machine that answers no packet. `bad_response`: not HTTP as we accept it. `no_socket`: there was none left here; the backend was not asked.
  */
 export type UpstreamFailure =
   | 'connect_failed'
   | 'connect_timeout'
   | 'disconnected'
+  | 'unreachable'
   | 'bad_response'
   | 'truncated'
   | 'no_socket';

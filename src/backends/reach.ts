@@ -1,14 +1,20 @@
 import { connect } from 'node:net';
-import got from 'got';
+import got, { TimeoutError } from 'got';
 import { addresses } from '../addresses.ts';
 import { freshAgent } from '../fresh-agent.ts';
-import { isOwnTrouble } from './own-trouble.ts';
+import { isOwnTrouble, isUnreachable } from './socket-errors.ts';
 
 /** Health paths answer with nothing, or a word; what comes beyond this is not worth memory. Bytes. */
 const MAX_ANSWER = 64 * 1024;
 
 /** The machine is there and says that nobody listens. Any other error may be the network's, the resolver's or our own. */
 const REFUSALS = new Set<string | undefined>(['ECONNREFUSED', 'ECONNRESET']);
+
+/** A question that took so many ms longer than it might says nothing: this process was paused, and the answer may be there, not read yet. */
+export const PAUSED = 1_000;
+
+/** What became of a question. `unreachable`: no connection came about, and none was refused; `unasked`: it could not even be sent. */
+export type Hearing = 'answer' | 'silence' | 'unreachable' | 'unasked';
 
 /** Whether connections are accepted there, or refused; undefined when neither is heard within `timeout` ms. Never rejects. */
 export function canConnect(url: string, timeout: number): Promise<boolean | undefined> {
@@ -40,13 +46,15 @@ export async function checkHealth(
   if (statusCode < 200 || statusCode >= 400) throw new Error(`status ${statusCode}`);
 }
 
-/** Whether `url` answers anything within `timeout` ms: a server without such a path is alive, too. Undefined where it could not be asked. Never rejects. */
-export async function answers(url: string, timeout: number, authorization?: string): Promise<boolean | undefined> {
+/** What is heard of `url` within `timeout` ms. Any answer counts: a server without such a path is alive, too. Never rejects. */
+export async function hear(url: string, timeout: number, authorization?: string): Promise<Hearing> {
   try {
     await statusOf(url, timeout, authorization);
-    return true;
+    return 'answer';
   } catch (error) {
-    return isOwnTrouble(error) ? undefined : false;
+    if (isOwnTrouble(error)) return 'unasked';
+    if (error instanceof TimeoutError) return error.timings.connect === undefined ? 'unreachable' : 'silence';
+    return isUnreachable(error) ? 'unreachable' : 'silence';
   }
 }
 

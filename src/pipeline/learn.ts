@@ -12,7 +12,7 @@ export interface BackendNews {
   readonly warn: (backend: Backend, message: string) => void;
   /** It does not have what it was listed with: its models should be asked for again. */
   readonly modelLost: (backend: Backend) => void;
-  /** A connect to it failed. */
+  /** A connect to it failed, or a connection ended for want of an answer. */
   readonly unreachable: (backend: Backend) => void;
 }
 
@@ -34,6 +34,9 @@ export function outcomeOf(result: AttemptResult): Outcome {
 /** Ends for which somebody else has spoken already, or which are the router's own doing. */
 const BLAMELESS = new Set(['total_timeout', 'shutdown', 'moved', 'incomplete_stream', 'no_socket']);
 
+/** Ends after which it is to be found out what has become of the backend's other requests. */
+const UNREACHED = new Set(['connect_failed', 'connect_timeout', 'unreachable']);
+
 function answeredOutcome(answer: HeldAnswer): Outcome {
   if (answer.status < 400) return answer.aborted ? 'neutral' : 'success';
   return answer.status >= 500 && !isAdmission(answer) ? 'failure' : 'alive';
@@ -47,9 +50,7 @@ export function learn(
   { circuitBreaker }: RouteConfig,
   news: BackendNews,
 ): void {
-  if (result.type === 'failed' && (result.reason === 'connect_failed' || result.reason === 'connect_timeout')) {
-    news.unreachable(backend);
-  }
+  if ((result.type === 'failed' || result.type === 'broken') && UNREACHED.has(result.reason)) news.unreachable(backend);
   if (result.type !== 'answered') return;
   const { answer } = result;
   const { status } = answer;

@@ -24,6 +24,8 @@ const FAILED: Readonly<Record<FailureReason, Verdict>> = {
   disconnected: 'budget',
   truncated: 'budget',
   moved: 'budget',
+  // It may have begun the work, but nobody has to do it at its side; no engine has died of the request, as processes end their connections.
+  unreachable: 'attempt',
   idle_timeout: 'budget',
   first_byte_timeout: 'budget',
   incomplete_stream: 'budget',

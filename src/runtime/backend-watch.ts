@@ -2,7 +2,7 @@ import { addresses } from '../addresses.ts';
 import type { Backend } from '../backends/backend.ts';
 import { HealthChecks, type HealthTarget } from '../backends/health.ts';
 import { Liveness } from '../backends/liveness.ts';
-import { answers, canConnect } from '../backends/reach.ts';
+import { canConnect, type Hearing, hear } from '../backends/reach.ts';
 import type { BackendRegistry } from '../backends/registry.ts';
 import type { RouteConfig, Secret } from '../config/config.ts';
 import { settingsText } from '../config/settings-text.ts';
@@ -10,6 +10,7 @@ import type { Log } from '../log.ts';
 import type { Admission } from '../pipeline/admit.ts';
 import type { BackendNews } from '../pipeline/learn.ts';
 import type { Snapshot } from '../pipeline/snapshot.ts';
+import { everyTick } from './ticks.ts';
 
 /** ms between two looks at all backends. */
 const INTERVAL = 100;
@@ -34,7 +35,7 @@ export class BackendWatch implements BackendNews {
   readonly #deps: BackendWatchDeps;
   readonly #health: HealthChecks;
   readonly #liveness: Liveness;
-  readonly #timer: NodeJS.Timeout;
+  readonly #ticks: { stop(): void };
   readonly #unwatchNames: () => void;
   /** The policies of the first route that uses a backend. */
   #policies = new Map<string, RouteConfig>();
@@ -53,6 +54,7 @@ export class BackendWatch implements BackendNews {
         if (healthy) log.info({ backend: backend.spec.name }, 'backend is healthy again');
         else log.warn({ backend: backend.spec.name, err: error }, 'backend is unhealthy');
       },
+      onAnswer: (id) => registry.get(id)?.breaker.reached(now()),
       onFailure: (id) => {
         const backend = registry.get(id);
         if (backend !== undefined) this.#liveness.unreachable(backend);
@@ -61,20 +63,19 @@ export class BackendWatch implements BackendNews {
     this.#liveness = new Liveness({
       now,
       connect: (backend, timeout) => canConnect(backend.url, timeout),
-      answers: (backend, timeout) => this.#answers(backend, timeout),
+      hear: (backend, timeout) => this.#hear(backend, timeout),
       others: (backend, model) => {
         const at = now();
         const serves = (other: Backend) => model === undefined || other.serves(model);
         return registry.backends.filter((other) => other !== backend && serves(other) && other.available(at));
       },
-      eject: (backend, reason) => {
+      eject: (backend, reason, unreachable) => {
         const policy = this.#policies.get(backend.id);
-        if (policy !== undefined) backend.breaker.trip(now(), policy.circuitBreaker);
+        if (policy !== undefined) backend.breaker.trip(now(), policy.circuitBreaker, unreachable);
         log.warn({ backend: backend.spec.name, requests: backend.attempts.size }, `backend is given up: ${reason}`);
       },
     });
-    this.#timer = setInterval(() => this.#look(), INTERVAL);
-    this.#timer.unref();
+    this.#ticks = everyTick(INTERVAL, now, () => this.#look());
     this.#unwatchNames = addresses.watch((name, err) => {
       if (err) log.warn({ name, err }, 'a name can no longer be resolved: its last addresses stay in use');
       else log.info({ name }, 'a name can be resolved again');
@@ -82,7 +83,7 @@ export class BackendWatch implements BackendNews {
   }
 
   stop(): void {
-    clearInterval(this.#timer);
+    this.#ticks.stop();
     this.#health.stop();
     this.#unwatchNames();
   }
@@ -142,9 +143,9 @@ export class BackendWatch implements BackendNews {
     this.#health.set(checked.values());
   }
 
-  #answers(backend: Backend, timeout: number): Promise<boolean | undefined> {
+  #hear(backend: Backend, timeout: number): Promise<Hearing> {
     const path = this.#policies.get(backend.id)?.health.path ?? '/health';
-    return answers(backend.url + path, timeout, this.#authorization(backend));
+    return hear(backend.url + path, timeout, this.#authorization(backend));
   }
 
   #authorization({ spec }: Backend): string | undefined {

@@ -5,6 +5,7 @@ import { RouterError } from '../errors.ts';
 import { type ConnectionHost, PlainConnection } from '../proxy/client/plain-connection.ts';
 import { type OnRefused, rawAnswer } from './client-error.ts';
 import type { Accepts } from './connection-cap.ts';
+import { everyTick } from './ticks.ts';
 
 /** ms; as `node:http`'s options of the same names. */
 export interface TimeLimits {
@@ -31,7 +32,7 @@ export class PlainFront implements ConnectionHost {
   readonly #busy: (socket: Socket) => boolean;
   readonly #server: Server;
   readonly #serverListeners: ((socket: Socket) => void)[];
-  #sweeping: NodeJS.Timeout | undefined;
+  #sweeping: { stop(): void } | undefined;
   #empty: (() => void) | undefined;
   closing = false;
 
@@ -93,17 +94,21 @@ export class PlainFront implements ConnectionHost {
       this.#connections.delete(place);
       if (this.#connections.size === 0) this.#onEmpty();
     });
-    this.#sweeping ??= setInterval(() => this.#sweep(), this.#times.connectionsCheckingInterval).unref();
+    const interval = this.#times.connectionsCheckingInterval;
+    this.#sweeping ??= everyTick(
+      interval,
+      () => performance.now(),
+      (now) => this.#sweep(now),
+    );
   }
 
   #onEmpty(): void {
-    clearInterval(this.#sweeping);
+    this.#sweeping?.stop();
     this.#sweeping = undefined;
     this.#empty?.();
   }
 
-  #sweep(): void {
-    const now = performance.now();
+  #sweep(now: number): void {
     const { headersTimeout, requestTimeout, keepAliveTimeout } = this.#times;
     for (const connection of this.#connections) {
       const age = now - connection.since;

@@ -1,29 +1,14 @@
 import type { Attempt } from '../pipeline/attempt.ts';
+import { everyTick } from './ticks.ts';
 
 /** One pass over the running attempts each 100 ms is cheaper than three timers per request, and exact enough for seconds. */
 const INTERVAL = 100;
-/**
- * A tick that comes so much too late, in ms, follows a pause of the process itself. Timers run before sockets are read, so that the
- * silence it would see is the router's own: what came meanwhile has to be read first.
- */
-const LATE = 1_000;
-
 /**
  * Ends attempts that take too long: no first byte, silence behind it, too long in all. A time of 0 is no limit. The first byte
  * of an answer that is no stream comes with its end, so only `total` limits the wait for those.
  */
 export function startWatchdog(running: Iterable<Attempt>, now: () => number): { stop(): void } {
-  let last = now();
-  let skipped = false;
-  const timer = setInterval(() => {
-    const at = now();
-    // Never twice in a row: with every tick late there would be no limit at all.
-    skipped = !skipped && at - last > INTERVAL + LATE;
-    last = at;
-    if (!skipped) check(running, at);
-  }, INTERVAL);
-  timer.unref();
-  return { stop: () => clearInterval(timer) };
+  return everyTick(INTERVAL, now, (at) => check(running, at));
 }
 
 function check(running: Iterable<Attempt>, now: number): void {

@@ -95,6 +95,35 @@ test('trip opens at once, and again when a probe got nowhere', () => {
   assert.ok(breaker.admits(3_500));
 });
 
+test('what cannot be reached is remembered as that until it closes, also if it was open already', () => {
+  let changes = 0;
+  const breaker = new CircuitBreaker(() => changes++);
+  breaker.trip(0, CONFIG);
+  const before = changes;
+  breaker.trip(500, CONFIG, true);
+  assert.deepEqual([breaker.unreachable, changes], [true, before + 1]);
+  breaker.dispatched(1_000);
+  breaker.record('failure', 1_500, CONFIG, { at: 1_000, probe: true });
+  assert.ok(breaker.unreachable);
+  breaker.dispatched(3_500);
+  breaker.record('success', 3_600, CONFIG, { at: 3_500, probe: true });
+  assert.ok(!breaker.unreachable);
+});
+
+test('what could not be reached is probed once it answers again; what failed is not', () => {
+  const away = new CircuitBreaker();
+  away.trip(0, CONFIG, true);
+  away.reached(300);
+  assert.deepEqual([away.admits(300), away.state, away.unreachable], [true, 'open', true]);
+  assert.ok(away.dispatched(300));
+  away.record('failure', 400, CONFIG, { at: 300, probe: true });
+  assert.equal(away.opensAt, 1_400, 'as long as at first');
+  const failed = new CircuitBreaker();
+  failing(failed, 0);
+  failed.reached(300);
+  assert.ok(!failed.admits(300));
+});
+
 test('a probe that ends because its backend was given up meanwhile does not count twice', () => {
   const breaker = new CircuitBreaker();
   failing(breaker, 0);

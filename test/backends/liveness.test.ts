@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import type { Backend, RunningAttempt } from '../../src/backends/backend.ts';
 import { Liveness } from '../../src/backends/liveness.ts';
 import { Paces } from '../../src/backends/paces.ts';
+import type { Hearing } from '../../src/backends/reach.ts';
 import { type Place, Roster } from '../../src/backends/roster.ts';
 
 interface FakeAttempt extends RunningAttempt {
@@ -38,7 +39,7 @@ function backend(...attempts: RunningAttempt[]): Backend {
 
 function setup(
   others: Backend[],
-  healthy: (backend: Backend) => boolean,
+  hears: (backend: Backend) => boolean | Hearing,
   connects: () => boolean | undefined = () => false,
 ) {
   let time = 0;
@@ -51,7 +52,10 @@ function setup(
       time += 700;
       return connects();
     },
-    answers: async (asked) => healthy(asked),
+    hear: async (asked) => {
+      const heard = hears(asked);
+      return typeof heard === 'string' ? heard : heard ? 'answer' : 'silence';
+    },
     others: () => others,
     eject: (given, reason) => {
       ejected.push(given);
@@ -97,6 +101,24 @@ test('what has no connection yet ends as a connect that took too long: its backe
   assert.deepEqual(ejected, [suspect]);
   assert.deepEqual([sent.failed, connecting.failed], ['moved', 'connect_timeout']);
   assert.deepEqual(reasons, ['it accepts no connection and answers nothing, not even a health check']);
+});
+
+test('a suspect that takes no connection is unreachable: its requests are moved as such', async () => {
+  const other = backend();
+  const waiting = attempt(1_000);
+  const { at, reasons } = setup([other], (asked) => asked === other || 'unreachable');
+  await at(1_600, backend(waiting));
+  assert.equal(waiting.failed, 'unreachable');
+  assert.deepEqual(reasons, ['it accepts no connection and answers nothing, not even a health check']);
+});
+
+test('those that were heard of last are asked for comparison: a whole zone may be away', async () => {
+  const others = Array.from({ length: 6 }, () => backend());
+  others[4]!.lastByteAt = 900;
+  const suspect = backend(attempt(1_000));
+  const { at, ejected } = setup(others, (asked) => asked === others[4]);
+  await at(1_600, suspect);
+  assert.deepEqual(ejected, [suspect]);
 });
 
 test('nobody is suspected who has sent a byte to anybody', async () => {
@@ -202,7 +224,7 @@ test('connects that nobody answers while nobody else answers either are the netw
 
 test('connects that nobody answers while others are reached: what is silent is given up', async () => {
   const { failed, reasons } = await connecting([...Array(4).fill(undefined), true], () => true);
-  assert.equal(failed, 'moved');
+  assert.equal(failed, 'unreachable');
   assert.equal(reasons[0], 'it is silent, and cannot be reached while others can');
 });
 

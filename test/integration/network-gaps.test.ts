@@ -4,7 +4,7 @@ import { RawClient, requestBytes } from '../fakes/raw-client.ts';
 import { type SpawnedEngine, spawnEngine } from '../fakes/spawn-engine.ts';
 import { configFor, type SpawnedRouter, spawnRouter } from '../fakes/spawn-router.ts';
 import { vanish } from '../fakes/vanish.ts';
-import { chatRequest } from './fleet.ts';
+import { chatRequest, eventually } from './fleet.ts';
 import { send } from './load.ts';
 
 const FLAGS = ['--model', 'm', '--decode-rate', '100'];
@@ -66,6 +66,30 @@ test('two of four machines have vanished: a request that none of them ever had i
   );
 });
 
+test('fault 22: two of three machines vanish behind idle connections: no request is poison, and soon none tries them, whatever maxEjected says', async (t) => {
+  const circuitBreaker = { openFor: '5m', maxOpenFor: '5m', maxEjected: 0 };
+  const { engines, router } = await start(t, 3, {
+    health: { interval: '0s' },
+    timeouts: { connect: '20s' },
+    circuitBreaker,
+  });
+  for (let count = 0; count < 3; count++) assert.equal((await send(router.url, 'm')).status, 200);
+  await Promise.all(engines.slice(0, 2).map(vanish));
+  // It meets the first by the connection that is left of before, and then the second.
+  const { status, body } = await send(router.url, 'm');
+  assert.equal(status, 200, body);
+  const failures = async () => {
+    const page = await (await fetch(`${router.url}/metrics`)).text();
+    return page.match(/^vllm_router_upstream_failures_total.* [1-9].*$/gm) ?? [];
+  };
+  const met = await failures();
+  assert.equal(met.length, 2);
+  // Where the test took its time, the idle connections were too old by then.
+  for (const line of met) assert.match(line, /reason="(unreachable|connect_timeout)"/);
+  for (let count = 0; count < 6; count++) assert.equal((await send(router.url, 'm')).status, 200);
+  assert.deepEqual(await failures(), met);
+});
+
 test('the network is away for some seconds: streams go on behind it', async (t) => {
   const { engines, router } = await start(t, 2, { health: { interval: '300ms', timeout: '200ms' } });
   const answers = await streams(router, engines);
@@ -77,6 +101,21 @@ test('the network is away for some seconds: streams go on behind it', async (t) 
   for (const come of back) come();
   for (const body of await answers()) assert.ok(body.endsWith('[DONE]\n\n'), body.slice(-300));
   assert.ok(!router.logs.some(({ msg }) => msg?.startsWith('backend is given up')));
+});
+
+test('a machine that is back gets requests once it answers a health check: its breaker does not go on without a reason', async (t) => {
+  const circuitBreaker = { openFor: '5m', maxOpenFor: '5m' };
+  const health = { interval: '300ms', timeout: '200ms' };
+  const { engines, router } = await start(t, 2, { health, circuitBreaker });
+  const back = await vanish(engines[0]!);
+  await Promise.all([send(router.url, 'm'), send(router.url, 'm')]);
+  await router.logged(({ msg }) => msg?.startsWith('backend is given up') === true);
+  back();
+  await eventually(async () => {
+    await send(router.url, 'm');
+    const page = await (await fetch(`${router.url}/metrics`)).text();
+    return page.match(/^vllm_router_backend_state\{.*state="ready"\} 1$/gm)?.length === 2;
+  }, 20_000);
 });
 
 test('one machine vanishes while another is reached: its streams are told within seconds', async (t) => {

@@ -59,6 +59,14 @@ test('breakers keep out no more than their share: those that opened last stay in
   assert.equal(names(strict.candidates.available('m', [], 10)), 'bcd', 'one may always be out');
 });
 
+test('backends that cannot be reached while others can stay out, whatever their share', () => {
+  const { candidates, of } = fleet(['a', 'b', 'c', 'd']);
+  for (const [index, name] of ['c', 'a', 'd'].entries()) of(name).breaker.trip(index, BREAKER, true);
+  assert.equal(names(candidates.available('m', [], 10)), 'b');
+  of('b').breaker.trip(3, BREAKER);
+  assert.equal(names(candidates.available('m', [], 10)), 'b');
+});
+
 test('when breakers, checks and 429s have emptied the set it is used all the same, but never what cannot serve', () => {
   const { candidates, of, registry, spec } = fleet(['a', 'b', 'c']);
   of('a').breaker.trip(0, BREAKER);

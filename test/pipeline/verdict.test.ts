@@ -32,6 +32,7 @@ test('what each end of an attempt leads to', () => {
     [failed('disconnected'), 'attempt'],
     [failed('truncated'), 'attempt'],
     [failed('moved'), 'attempt'],
+    [failed('unreachable'), 'attempt'],
     [failed('first_byte_timeout'), 'budget'],
     [failed('incomplete_stream'), 'budget'],
     [failed('bad_response'), 'final'],
@@ -68,5 +69,6 @@ test('two deaths are enough, of whatever kind; a 500 counts as one', () => {
   assert.deepEqual(sequence(failed('moved'), answered(500)), ['attempt', 'final']);
   assert.deepEqual(sequence(answered(500), answered(500)), ['budget', 'final']);
   assert.deepEqual(sequence(failed('connect_failed'), failed('disconnected')), ['free', 'attempt']);
+  assert.deepEqual(sequence(failed('unreachable'), failed('unreachable'), failed('moved')), Array(3).fill('attempt'));
   assert.deepEqual(sequence(answered(429), answered(429)), ['attempt', 'final']);
 });

@@ -4,7 +4,7 @@ import { isWaiting, writeLater } from '../write-batch.ts';
 import { BodyWriter } from './body-writer.ts';
 import { ChunkScanner } from './chunk-scanner.ts';
 import type { ConnectionOwner, SocketExchange, Target } from './exchange.ts';
-import { connectFailure, openSocket } from './open-socket.ts';
+import { connectFailure, lostConnection, openSocket } from './open-socket.ts';
 import { MAX_HEAD, type ParsedHead, parseHead } from './response-head.ts';
 
 /**
@@ -278,10 +278,11 @@ export class Connection {
     clearTimeout(this.#connectTimer);
     this.#owner.onClosed(this);
     if (this.#exchange === undefined) return;
-    if (!this.#connected) this.#fail(connectFailure(this.#failure), this.#failure?.message ?? 'could not connect');
+    const error = this.#failure;
+    const { resent } = this.#exchange;
+    if (!this.#connected) this.#fail(connectFailure(error, resent), error?.message ?? 'could not connect');
     else if (this.#isStale()) this.#owner.onStale(this.#detach()!);
-    else if (this.#phase === 'head') this.#fail('disconnected', this.#failure?.message ?? 'connection closed');
-    else this.#fail('truncated', this.#failure?.message ?? 'connection closed inside the body');
+    else this.#fail(lostConnection(error, this.#phase === 'head'), error?.message ?? 'connection closed');
   }
 
   #isStale(): boolean {
@@ -293,8 +294,6 @@ export class Connection {
     const exchange = this.#detach();
     this.destroy();
     if (exchange === undefined) return;
-    // The engine closed the first connection and is gone now: perhaps it died of the request, which it has had.
-    const known = exchange.resent && reason === 'connect_failed' ? 'disconnected' : reason;
-    exchange.handler.onError(new UpstreamError(known, message, { cause: this.#failure }));
+    exchange.handler.onError(new UpstreamError(reason, message, { cause: this.#failure }));
   }
 }

@@ -1,7 +1,7 @@
 import { connect, type OnReadOpts, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
-import { isOwnTrouble } from '../../backends/own-trouble.ts';
 import type { UpstreamFailure } from '../../backends/pool.ts';
+import { isOwnTrouble, isUnreachable } from '../../backends/socket-errors.ts';
 import type { Target } from './exchange.ts';
 
 /** Begins to connect to a backend; what comes is read as `onread` says. */
@@ -11,9 +11,17 @@ export function openSocket({ host, port, tls, lookup }: Target, onread: OnReadOp
   return connectTls({ ...options, ALPNProtocols: ['http/1.1'], ...(isName(host) && { servername: host }) });
 }
 
-/** What a socket's end before it was connected says. */
-export function connectFailure(error: Error | undefined): UpstreamFailure {
-  return isOwnTrouble(error) ? 'no_socket' : 'connect_failed';
+/** What a socket's end before it was connected says; `resent`: the request had gone out over one that had ended. */
+export function connectFailure(error: Error | undefined, resent: boolean): UpstreamFailure {
+  if (isOwnTrouble(error)) return 'no_socket';
+  // The engine closed the first connection and is gone now: perhaps it died of the request, which it has had.
+  return resent && !isUnreachable(error) ? 'disconnected' : 'connect_failed';
+}
+
+/** What the end of a socket that was connected says; `inHead`: before the whole head of the answer had come. */
+export function lostConnection(error: Error | undefined, inHead: boolean): UpstreamFailure {
+  if (isUnreachable(error)) return 'unreachable';
+  return inHead ? 'disconnected' : 'truncated';
 }
 
 /** SNI takes names only; an address there is a protocol error (RFC 6066 §3). */
