@@ -162,7 +162,7 @@ export class Backend {
     if (this.state === 'unhealthy') return this.#ailment;
     if (this.state !== 'ejected') return '';
     const { failures, unreachable } = this.breaker;
-    if (unreachable) return 'cannot be reached while others can';
+    if (unreachable) return 'cannot be reached';
     return failures > 0 ? `${failures} failure${failures === 1 ? '' : 's'} in a row` : 'given up';
   }
 

@@ -1,5 +1,5 @@
 import type { Backend, RunningAttempt } from './backend.ts';
-import { type Hearing, PAUSED } from './reach.ts';
+import { type Hearing, PAUSED, type Reach } from './reach.ts';
 
 /** ms without a byte after which a backend that takes no connections, and requests at it, count as dead. */
 const SILENT = 2_000;
@@ -14,18 +14,25 @@ const SLOWER = 4;
 const SLOW = 2_000;
 /** So many of the others' answers make a comparison. */
 const ENOUGH = 3;
+/**
+ * ms of connects without an answer after which nobody waits for the network to come back, where no other backend tells whether it is the
+ * network. That long TCP waits, too (`openSocket`), and `timeouts.idle` for streams.
+ */
+const AWAY_TOO_LONG = 120_000;
+/** ms between two connects. */
+const BETWEEN = 250;
 /** ms for which an engine that has requests does nothing, by its own figures: no step of one that works takes so long. */
 const STILL = 30_000;
 
 /** Nothing runs there any more. */
 const GONE = { reason: 'it refuses connections and is silent', as: 'moved' } as const;
+const LOST = { reason: 'it is silent, and has taken no connection for two minutes', as: 'unreachable' } as const;
 const AWAY = { reason: 'it is silent, and cannot be reached while others can', as: 'unreachable' } as const;
 
 export interface LivenessDeps {
   /** Monotonic ms. */
   readonly now: () => number;
-  /** Resolves to whether it accepts connections or refuses them; to undefined when neither is heard in time. */
-  readonly connect: (backend: Backend, timeout: number) => Promise<boolean | undefined>;
+  readonly connect: (backend: Backend, timeout: number) => Promise<Reach>;
   /** Resolves to what is heard of it when it is asked for its health path. */
   readonly hear: (backend: Backend, timeout: number) => Promise<Hearing>;
   /** Others that could take the model's requests now; of every model without one. */
@@ -102,15 +109,18 @@ export class Liveness {
     const { now, connect, others } = this.#deps;
     const since = now();
     let network = false;
-    while (backend.attempts.size > 0) {
-      const accepted = await connect(backend, PATIENCE);
-      if (accepted) return;
-      if (now() - since >= SILENT && (accepted === false || network)) {
-        const gone = accepted === false ? GONE : AWAY;
+    let away = 0;
+    for (let asked = since; backend.attempts.size > 0; asked = now()) {
+      const reach = await connect(backend, PATIENCE);
+      if (reach === 'accepted') return;
+      const gone = isGone(reach, network, away);
+      if (gone !== undefined && now() - since >= SILENT) {
         this.#move(backend, now() - SILENT, gone.reason, gone.as, false);
       }
-      network = accepted === undefined && (await this.#reached(others(backend))).includes(true);
-      await new Promise((resolve) => setTimeout(resolve, 250).unref());
+      network = reach === 'silence' && (await this.#reached(others(backend))).includes(true);
+      await new Promise((resolve) => setTimeout(resolve, BETWEEN).unref());
+      // A pause of this process is nobody's silence.
+      away = reach === 'silence' ? away + Math.min(now() - asked, 2 * PATIENCE + BETWEEN) : 0;
     }
   }
 
@@ -183,6 +193,14 @@ export class Liveness {
 function firstWaiting(backend: Backend): RunningAttempt | undefined {
   for (const attempt of backend.attempts) if (attempt.awaitsFirstByte) return attempt;
   return undefined;
+}
+
+/** What a connect says of a backend that is silent. `network`: others were reached before it; `away`: ms of such silence before it. */
+function isGone(reach: Reach, network: boolean, away: number): typeof GONE | typeof LOST | typeof AWAY | undefined {
+  if (reach === 'refused') return GONE;
+  if (reach !== 'silence') return undefined;
+  if (network) return AWAY;
+  return away > AWAY_TOO_LONG ? LOST : undefined;
 }
 
 function lastByte(backend: Backend): number {

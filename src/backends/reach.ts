@@ -16,8 +16,11 @@ export const PAUSED = 1_000;
 /** What became of a question. `unreachable`: no connection came about, and none was refused; `unasked`: it could not even be sent. */
 export type Hearing = 'answer' | 'silence' | 'unreachable' | 'unasked';
 
-/** Whether connections are accepted there, or refused; undefined when neither is heard within `timeout` ms. Never rejects. */
-export function canConnect(url: string, timeout: number): Promise<boolean | undefined> {
+/** What became of a connect. `unasked`: there was no socket for it. */
+export type Reach = 'accepted' | 'refused' | 'silence' | 'unasked';
+
+/** Whether connections are accepted there, or refused; `silence` when neither is heard within `timeout` ms. Never rejects. */
+export function tryConnect(url: string, timeout: number): Promise<Reach> {
   const { hostname, port, protocol } = new URL(url);
   return new Promise((resolve) => {
     const socket = connect({
@@ -25,13 +28,15 @@ export function canConnect(url: string, timeout: number): Promise<boolean | unde
       host: hostname.replace(/^\[|\]$/g, ''),
       port: port === '' ? (protocol === 'https:' ? 443 : 80) : Number(port),
     });
-    const finish = (reached: boolean | undefined) => {
+    const finish = (reach: Reach) => {
       socket.destroy();
-      resolve(reached);
+      resolve(reach);
     };
-    socket.setTimeout(timeout, () => finish(undefined));
-    socket.once('connect', () => finish(true));
-    socket.once('error', ({ code }: NodeJS.ErrnoException) => finish(REFUSALS.has(code) ? false : undefined));
+    socket.setTimeout(timeout, () => finish('silence'));
+    socket.once('connect', () => finish('accepted'));
+    socket.once('error', (error: NodeJS.ErrnoException) => {
+      finish(REFUSALS.has(error.code) ? 'refused' : isOwnTrouble(error) ? 'unasked' : 'silence');
+    });
   });
 }
 

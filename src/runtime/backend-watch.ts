@@ -2,7 +2,7 @@ import { addresses } from '../addresses.ts';
 import type { Backend } from '../backends/backend.ts';
 import { HealthChecks, type HealthTarget } from '../backends/health.ts';
 import { Liveness } from '../backends/liveness.ts';
-import { canConnect, type Hearing, hear } from '../backends/reach.ts';
+import { type Hearing, hear, tryConnect } from '../backends/reach.ts';
 import type { BackendRegistry } from '../backends/registry.ts';
 import type { RouteConfig, Secret } from '../config/config.ts';
 import { settingsText } from '../config/settings-text.ts';
@@ -62,7 +62,7 @@ export class BackendWatch implements BackendNews {
     });
     this.#liveness = new Liveness({
       now,
-      connect: (backend, timeout) => canConnect(backend.url, timeout),
+      connect: (backend, timeout) => tryConnect(backend.url, timeout),
       hear: (backend, timeout) => this.#hear(backend, timeout),
       others: (backend, model) => {
         const at = now();

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import type { Backend, RunningAttempt } from '../../src/backends/backend.ts';
 import { Liveness } from '../../src/backends/liveness.ts';
 import { Paces } from '../../src/backends/paces.ts';
-import type { Hearing } from '../../src/backends/reach.ts';
+import type { Hearing, Reach } from '../../src/backends/reach.ts';
 import { type Place, Roster } from '../../src/backends/roster.ts';
 
 interface FakeAttempt extends RunningAttempt {
@@ -40,7 +40,7 @@ function backend(...attempts: RunningAttempt[]): Backend {
 function setup(
   others: Backend[],
   hears: (backend: Backend) => boolean | Hearing,
-  connects: () => boolean | undefined = () => false,
+  connects: () => Reach = () => 'refused',
 ) {
   let time = 0;
   const ejected: Backend[] = [];
@@ -195,7 +195,7 @@ test('one that accepts connections again is left alone', async () => {
   const { liveness, ejected } = setup(
     [],
     () => false,
-    () => true,
+    () => 'accepted',
   );
   liveness.unreachable(backend(waiting));
   await new Promise((resolve) => setTimeout(resolve, 50));
@@ -203,14 +203,14 @@ test('one that accepts connections again is left alone', async () => {
 });
 
 /** Connects as scripted, each taking 700 ms; resolves once the last of them has succeeded. */
-async function connecting(script: (boolean | undefined)[], healthy: () => boolean) {
+async function connecting(script: Reach[], healthy: () => boolean) {
   const silent = attempt(0, { awaitsFirstByte: false });
   const left = [...script];
   const over = Promise.withResolvers<void>();
   const { liveness, reasons } = setup([backend()], healthy, () => {
     const next = left.shift();
     if (left.length === 0) over.resolve();
-    return next;
+    return next!;
   });
   liveness.unreachable(backend(silent));
   await over.promise;
@@ -218,20 +218,46 @@ async function connecting(script: (boolean | undefined)[], healthy: () => boolea
 }
 
 test('connects that nobody answers while nobody else answers either are the network: streams are left to recover', async () => {
-  const { failed } = await connecting([...Array(6).fill(undefined), true], () => false);
+  const { failed } = await connecting([...Array(6).fill('silence'), 'accepted'], () => false);
   assert.equal(failed, '');
 });
 
 test('connects that nobody answers while others are reached: what is silent is given up', async () => {
-  const { failed, reasons } = await connecting([...Array(4).fill(undefined), true], () => true);
+  const { failed, reasons } = await connecting([...Array(4).fill('silence'), 'accepted'], () => true);
   assert.equal(failed, 'unreachable');
   assert.equal(reasons[0], 'it is silent, and cannot be reached while others can');
+});
+
+test('no other is there to tell whether it is the network: after two minutes of connects without an answer nobody waits any more', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const waiting = attempt(0, { stream: false });
+  const lost = backend();
+  const place = lost.attempts.add(waiting);
+  let connects = 0;
+  // A connect that there was no socket for says nothing, and what was before it has been too long ago.
+  const { liveness, reasons } = setup(
+    [],
+    () => false,
+    () => (++connects === 100 ? 'unasked' : 'silence'),
+  );
+  liveness.unreachable(lost);
+  while (waiting.failed === '') {
+    for (let step = 0; step < 5; step++) await Promise.resolve();
+    t.mock.timers.tick(250);
+  }
+  lost.attempts.delete(place);
+  assert.deepEqual(
+    [waiting.failed, reasons],
+    ['unreachable', ['it is silent, and has taken no connection for two minutes']],
+  );
+  // Each took 700 ms.
+  assert.equal(connects, 100 + Math.floor(120_000 / 700) + 2);
 });
 
 test('a connect that began before another was reached proves nothing: the network may have come back in between', async () => {
   let asked = 0;
   // Away for four connects; back while the fourth still waits, so that the other answers after it.
-  const { failed } = await connecting([...Array(4).fill(undefined), true], () => ++asked >= 4);
+  const { failed } = await connecting([...Array(4).fill('silence'), 'accepted'], () => ++asked >= 4);
   assert.equal(failed, '');
 });
 

@@ -4,9 +4,15 @@ import type { UpstreamFailure } from '../../backends/pool.ts';
 import { isOwnTrouble, isUnreachable } from '../../backends/socket-errors.ts';
 import type { Target } from './exchange.ts';
 
+/**
+ * ms without a byte after which TCP asks whether the other side is still there; ten unanswered questions a second apart end the connection.
+ * Nothing else would end a request whose only backend has vanished with it, and NATs forget connections that are silent for some minutes.
+ */
+const KEEP_ALIVE = 110_000;
+
 /** Begins to connect to a backend; what comes is read as `onread` says. */
 export function openSocket({ host, port, tls, lookup }: Target, onread: OnReadOpts): Socket {
-  const options = { host, port, lookup, noDelay: true, onread };
+  const options = { host, port, lookup, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE, onread };
   if (!tls) return connect(options);
   return connectTls({ ...options, ALPNProtocols: ['http/1.1'], ...(isName(host) && { servername: host }) });
 }

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { test } from 'node:test';
-import { connectFailure, lostConnection } from '../../../src/proxy/upstream/open-socket.ts';
+import { connectFailure, lostConnection, openSocket } from '../../../src/proxy/upstream/open-socket.ts';
 
 const error = (code: string) => Object.assign(new Error(code), { code });
 
@@ -18,4 +21,30 @@ test('who cannot be connected to again may have died of the request, unless it i
   assert.equal(connectFailure(error('ECONNREFUSED'), true), 'disconnected');
   assert.equal(connectFailure(error('EHOSTUNREACH'), true), 'connect_failed');
   assert.equal(connectFailure(error('EMFILE'), true), 'no_socket');
+});
+
+test('TCP asks whether a silent backend is still there, with TLS too', {
+  skip: process.platform !== 'linux',
+}, async (t) => {
+  const server = createServer(() => {}).listen(0, '127.0.0.1');
+  t.after(() => server.close());
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  for (const tls of [false, true]) {
+    const target = { host: '127.0.0.1', port, tls, lookup: undefined } as unknown as Parameters<typeof openSocket>[0];
+    const socket = openSocket(target, { buffer: new Uint8Array(1), callback: () => true });
+    t.after(() => socket.destroy());
+    socket.on('error', () => {});
+    await once(socket, 'connect');
+    const local = `:${socket.localPort!.toString(16).toUpperCase().padStart(4, '0')}`;
+    // Columns: number, local and remote address, state, queues, timer: 2 is keep-alive's.
+    const timer = () =>
+      readFileSync('/proc/net/tcp', 'utf8')
+        .split('\n')
+        .map((line) => line.trim().split(/\s+/))
+        .find(([, from]) => from?.endsWith(local))?.[5];
+    // Retransmission's stands there until what was sent is acknowledged.
+    while (timer()?.startsWith('01')) await new Promise((resolve) => setTimeout(resolve, 10));
+    assert.match(timer()!, /^02:/, tls ? 'with TLS' : 'plain');
+  }
 });
