@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
+import { commandLine, refuse } from '../command-line.ts';
 import { type Check, NotRun, type Suite } from './suite.ts';
 import { garden } from './suites/garden.ts';
 import { h1spec } from './suites/h1spec.ts';
@@ -11,10 +11,6 @@ import { slowhttptest } from './suites/slowhttptest.ts';
 import { smuggler } from './suites/smuggler.ts';
 import { toxiproxy } from './suites/toxiproxy.ts';
 
-/**
- * npm run test:conformance -- [NAME…] [--write] [--garden FOLDER] [--smuggler FOLDER] [--openai-node FOLDER]: suites that nobody here
- * wrote, against the router as a process. `--write` puts the results into docs/conformance.md.
- */
 const SUITES: readonly Suite[] = [
   h1spec,
   garden,
@@ -27,7 +23,17 @@ const SUITES: readonly Suite[] = [
 ];
 const DOCUMENT = fileURLToPath(new URL('../../docs/conformance.md', import.meta.url));
 
-const { values, positionals } = parseArgs({
+const USAGE = `npm run test:conformance -- [NAME…] [options]   suites that nobody here wrote, against the router as a process
+
+${SUITES.map(({ name, what }) => `  ${name.padEnd(21)} ${what}`).join('\n')}
+
+  --write               puts the results into docs/conformance.md
+  --garden FOLDER       checkouts of the suites that no registry has
+  --smuggler FOLDER
+  --openai-node FOLDER
+`;
+
+const { values, positionals } = commandLine(USAGE, {
   allowPositionals: true,
   options: {
     write: { type: 'boolean', default: false },
@@ -36,6 +42,8 @@ const { values, positionals } = parseArgs({
     'openai-node': { type: 'string' },
   },
 });
+const unknown = positionals.find((name) => !SUITES.some((suite) => suite.name === name));
+if (unknown !== undefined) refuse(USAGE, `there is no suite ${unknown}`);
 const { write, ...checkouts } = values;
 const chosen = SUITES.filter(({ name }) => positionals.length === 0 || positionals.includes(name));
 let failed = 0;

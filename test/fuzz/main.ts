@@ -1,11 +1,15 @@
-import { parseArgs } from 'node:util';
+import { commandLine, refuse } from '../command-line.ts';
 import { Campaign } from './campaign.ts';
 
-/**
- * npm run fuzz -- [--seed N] [--seconds S] [--width W]: random requests, bytes and engines until the time is over.
- * npm run fuzz -- --seed N --case K: one case again.
- */
-const { values } = parseArgs({
+const USAGE = `npm run fuzz -- [options]   random requests, bytes and engines; exit code 1 when an invariant does not hold
+
+  --seconds N  how long (60)
+  --width N    cases at a time (24)
+  --seed N     the same cases again (another one each time)
+  --case N     one case of a seed
+`;
+
+const { values } = commandLine(USAGE, {
   options: {
     seed: { type: 'string' },
     seconds: { type: 'string', default: '60' },
@@ -13,6 +17,9 @@ const { values } = parseArgs({
     case: { type: 'string' },
   },
 });
+for (const [name, value] of Object.entries(values)) {
+  if (!/^\d+$/.test(value)) refuse(USAGE, `--${name} ${value} is no number`);
+}
 const seed = Number(values.seed ?? Math.floor(Math.random() * 1_000_000));
 const campaign = await Campaign.start(seed);
 if (values.case !== undefined) {
