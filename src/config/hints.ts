@@ -134,7 +134,10 @@ function selectorHint(node: MapNode | ListNode, schema: Schema): string | undefi
     node.kind === 'list'
       ? node.items.map((item) => (item.kind === 'scalar' ? item.raw : ''))
       : [...node.entries].map(([key, { value }]) => (value.kind === 'scalar' ? `${key}=${value.value}` : ''));
-  return parts.length > 0 && parts.every((part) => part.includes('=')) ? `write ${parts.join(',')}` : undefined;
+  if (parts.length === 0 || !parts.every((part) => part.includes('='))) return undefined;
+  if (schema.minLength === undefined) return `write ${parts.join(',')}`;
+  // A name that must not be empty is no selector: a blank has come behind its colon.
+  return parts.length === 1 ? `quote it: "${parts[0]!.replace('=', ': ')}"; a colon and a blank make a map` : undefined;
 }
 
 /** A key with nothing after it: what belongs to it was forgotten, or is not indented. */
