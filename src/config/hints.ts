@@ -146,6 +146,7 @@ function emptyHint(schema: Schema): string {
     const mayBeEmpty = schema.required === undefined && schema.minProperties === undefined && !schema.discriminator;
     return mayBeEmpty ? 'write {} for an empty map, or indent what belongs to it' : 'indent what belongs to it';
   }
+  if (schema.type === 'array') return 'put its items below it, each begun with "- ", or remove the key';
   return 'give it a value, or remove the key';
 }
 
