@@ -38,7 +38,7 @@ export const ERRORS = {
     status: 403,
     message: "{method} {path} changes engines, and this listener does not serve it: add 'sleep' to its 'serve'.",
   },
-  not_found: { status: 404, message: 'Nothing is served at {method} {path}.' },
+  not_found: { status: 404, message: 'Nothing is served at {method} {path}.{hint}' },
   model_not_found: {
     status: 404,
     message: "Model '{model}' not found. Available models can be listed at /v1/models.",

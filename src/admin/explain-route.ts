@@ -156,7 +156,13 @@ function legOf(route: Route, model: string, question: RouteQuestion, now: number
     const why = all.length === 0 ? 'no backend of the route serves the model' : 'no backend can take a request now';
     return { role, candidates, backend: null, why };
   }
-  if (available.length === 1) return { role, candidates, backend: available[0]!.url, why: 'it is the only one' };
+  const [only] = available;
+  if (only !== undefined && available.length === 1) {
+    // Only when there is no better one may it get requests then.
+    const why =
+      only.state === 'ready' ? 'it is the only one' : `it is ${only.state}, and tried because nobody is ready`;
+    return { role, candidates, backend: only.url, why };
+  }
   const algorithm = deciding(route.config.algorithm, request);
   const least = leastOf(available, (backend) => opinionOf.get(backend)?.score, algorithm.config.type);
   const chance = algorithm.config.type === 'random' || algorithm.config.type === 'power-of-two';

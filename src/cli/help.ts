@@ -1,4 +1,5 @@
 import { UNSUPPORTED } from '../config/original/unsupported.ts';
+import { didYouMean } from '../config/suggest.ts';
 import { EXIT, type Invocation } from './argv.ts';
 import { COMMANDS, type Command, findCommand } from './commands.ts';
 import { COMPATIBILITY, type Flag } from './compatibility-flags.ts';
@@ -27,7 +28,11 @@ export async function runHelp({ args, options }: Invocation, io: Io): Promise<nu
   const [name] = args;
   const command = name === undefined ? undefined : findCommand(name);
   if (name !== undefined && !command) {
-    io.err(`vllm-router help: there is no command '${name}'\n`);
+    const hint = didYouMean(
+      name,
+      COMMANDS.map((one) => one.name),
+    );
+    io.err(`vllm-router help: there is no command '${name}'${hint ? ` (${hint})` : ''}\n`);
     return EXIT.usage;
   }
   io.out(command ? commandHelp(command) : generalHelp());

@@ -37,7 +37,11 @@ export async function runMigrate({ args, config, options, overlay, notices }: In
     return EXIT.usage;
   }
   const files = await readFiles(path, io);
-  if ('code' in files) return fail([files], [], io);
+  // Nobody who has a file of the original's wants a first one.
+  if ('code' in files) {
+    const { hint: _, ...found } = files;
+    return fail([found], [], io);
+  }
   const [file] = files;
   let migrated: Migrated | undefined = { tree: emptyMap({ from: 'default' }), notes: [], diagnostics: [] };
   if (file) {

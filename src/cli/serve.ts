@@ -9,6 +9,7 @@ import { readConfig } from '../runtime/config-files.ts';
 import { ConfigLoader, withDocument } from '../runtime/config-loader.ts';
 import { connectionsFor, openFileLimit } from '../runtime/connection-cap.ts';
 import { drain } from '../runtime/drain.ts';
+import { Obstacle } from '../runtime/obstacle.ts';
 import { Reloader } from '../runtime/reloader.ts';
 import { Router } from '../runtime/router.ts';
 import { Secrets } from '../runtime/secrets.ts';
@@ -78,7 +79,8 @@ async function serve(
   try {
     await reloader.reload(first.files, hash, true, withDocument(loaded, first.files));
   } catch (error) {
-    log.fatal({ err: error }, 'cannot start');
+    if (error instanceof Obstacle) log.fatal(`cannot start: ${error.message}`);
+    else log.fatal({ err: error }, 'cannot start');
     await router.stop();
     await log.close();
     return 1;
@@ -152,7 +154,8 @@ function createConfigWatcher(path: string, router: Router, reloader: Reloader, s
       unreadable: (reason) => void reloader.unreadable(`the files cannot be read: ${reason}`),
     },
     async (files, newHash, change) => {
-      await reloader.reload(files, newHash, change.forced || change.extraFiles.length > 0);
+      const { forced, extraFiles } = change;
+      await reloader.reload(files, newHash, forced || extraFiles.length > 0, undefined, extraFiles);
     },
   );
 }

@@ -134,7 +134,10 @@ function selectorHint(node: MapNode | ListNode, schema: Schema): string | undefi
     node.kind === 'list'
       ? node.items.map((item) => (item.kind === 'scalar' ? item.raw : ''))
       : [...node.entries].map(([key, { value }]) => (value.kind === 'scalar' ? `${key}=${value.value}` : ''));
-  return parts.length > 0 && parts.every((part) => part.includes('=')) ? `write ${parts.join(',')}` : undefined;
+  if (parts.length === 0 || !parts.every((part) => part.includes('='))) return undefined;
+  if (schema.minLength === undefined) return `write ${parts.join(',')}`;
+  // A name that must not be empty is no selector: a blank has come behind its colon.
+  return parts.length === 1 ? `quote it: "${parts[0]!.replace('=', ': ')}"; a colon and a blank make a map` : undefined;
 }
 
 /** A key with nothing after it: what belongs to it was forgotten, or is not indented. */
@@ -143,6 +146,7 @@ function emptyHint(schema: Schema): string {
     const mayBeEmpty = schema.required === undefined && schema.minProperties === undefined && !schema.discriminator;
     return mayBeEmpty ? 'write {} for an empty map, or indent what belongs to it' : 'indent what belongs to it';
   }
+  if (schema.type === 'array') return 'put its items below it, each begun with "- ", or remove the key';
   return 'give it a value, or remove the key';
 }
 

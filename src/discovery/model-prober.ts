@@ -26,6 +26,8 @@ export interface ModelProberOptions {
   readonly onAnswer?: (id: string) => void;
   /** Called for each failed probe; `failures` in a row. */
   readonly onFailure?: (id: string, error: Error, failures: number) => void;
+  /** Called with the first answer after failures. */
+  readonly onRecovered?: (id: string) => void;
   readonly random?: () => number;
   readonly probe?: typeof probeModels;
 }
@@ -132,6 +134,7 @@ export class ModelProber {
     }
     if (entry.abort.signal.aborted) return;
     entry.state = 'waiting';
+    const recovered = !failure && entry.failures > 0;
     entry.failures = failure ? entry.failures + 1 : 0;
     // Scheduled before the callbacks, which may forget the entry or ask again.
     if (entry.again) {
@@ -150,6 +153,7 @@ export class ModelProber {
       this.#options.onCards(target.id, cards);
     }
     this.#options.onAnswer?.(target.id);
+    if (recovered) this.#options.onRecovered?.(target.id);
   }
 
   /** Jitter keeps a thousand backends that came at once, or fell at once, from being asked in step. */

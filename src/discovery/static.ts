@@ -12,6 +12,7 @@ export interface StaticSourceDeps {
   /** The backend as it was listed before a reload: models it found hold until the backend answers again. */
   readonly known?: (id: string) => BackendSpec | undefined;
   readonly onProbeFailure?: (url: string, error: Error, failures: number) => void;
+  readonly onProbeRecovered?: (url: string) => void;
   /** Epoch ms, for `created` only. */
   readonly now?: () => number;
 }
@@ -41,6 +42,7 @@ export function createStaticSource(config: StaticSourceConfig, deps: StaticSourc
       publish([...specs.values()]);
     },
     onFailure: (id, error, failures) => deps.onProbeFailure?.(id, error, failures),
+    onRecovered: (id) => deps.onProbeRecovered?.(id),
   });
 
   return {

@@ -34,7 +34,6 @@ export function createApp(deps: PipelineDeps, own: Koa.Middleware<State>): Reque
 
 /** Forwarded paths go on; all others are the router's own or nobody's. */
 function enter(deps: PipelineDeps, own: Koa.Middleware<State>): Koa.Middleware<State> {
-  const refuse = notFound();
   return function enterPipeline(ctx, next) {
     const { req, res } = ctx;
     const snapshot = deps.snapshot();
@@ -44,7 +43,9 @@ function enter(deps: PipelineDeps, own: Koa.Middleware<State>): Koa.Middleware<S
     const endpoint = ENDPOINTS.get(path);
     const listener = deps.listener(snapshot);
     if (endpoint === undefined || !listener.serve.includes('openai')) {
-      return own(ctx, async () => refuse(ctx, next));
+      const serves = (other: string) =>
+        listener.serve.includes('openai') && (ENDPOINTS.has(other) || other === '/v1/models');
+      return own(ctx, () => Promise.reject(notFound(ctx.method, ctx.path, serves)));
     }
     if (req.method !== 'POST') {
       throw new RouterError(

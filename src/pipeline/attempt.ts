@@ -9,7 +9,7 @@ import { Relay, type RelayHooks } from '../proxy/relay.ts';
 import { withBackendKey } from '../proxy/request-headers.ts';
 import { askedChoices } from './choices.ts';
 import type { Forwarding } from './forward.ts';
-import { ABORTED, failureOf, learn, outcomeOf } from './learn.ts';
+import { ABORTED, failureOf, learn } from './learn.ts';
 import type { Leg } from './leg.ts';
 import type { Route } from './route.ts';
 import type { RoutedRequest } from './routed-request.ts';
@@ -186,9 +186,7 @@ export class Attempt implements RunningAttempt, RelayHooks {
     backend.attempts.delete(this.#place);
     const { config } = this.route;
     if (!beforeFirstByte) backend.lastByteAt = Math.max(backend.lastByteAt, this.lastByteAt);
-    const dispatch = { at: this.startedAt, probe: this.#probe };
-    backend.breaker.record(outcomeOf(result), now, config.circuitBreaker, dispatch);
-    learn(backend, result, now, config, this.#deps);
+    learn(backend, result, now, config, { at: this.startedAt, probe: this.#probe }, this.#deps);
     routed.bytes += this.#relay.bytes;
     const usage = usageOf(result);
     if (usage !== undefined) {

@@ -47,11 +47,12 @@ function tell(routed: RoutedRequest | undefined, { code }: RouterError): void {
   if (code === 'overloaded' && routed.flag === '-') routed.flag = 'OM';
 }
 
-/** Nothing here has this path: exactly what is listed is served. */
-export function notFound(): Middleware<State> {
-  return function refuse(ctx) {
-    throw new RouterError('not_found', { method: ctx.method, path: ctx.path.slice(0, 200) });
-  };
+/** Nothing here has this path: exactly what is listed is served. `serves`: whether there is something at another one. */
+export function notFound(method: string, path: string, serves: (path: string) => boolean): RouterError {
+  // The base URL is what people get wrong: OpenAI's clients want one that ends in /v1, Anthropic's and the router's file one that does not.
+  const meant = [path.replace(/^\/v1(?=\/v1\/)/, ''), `/v1${path}`].find(serves);
+  const hint = meant === undefined ? '' : ` Did you mean ${meant}? Look at the base URL of the client.`;
+  return new RouterError('not_found', { method, path: path.slice(0, 200), hint });
 }
 
 function hasUnreadBody({ complete, headers }: IncomingMessage): boolean {

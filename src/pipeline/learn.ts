@@ -1,5 +1,5 @@
 import type { Backend } from '../backends/backend.ts';
-import type { Outcome } from '../backends/breaker.ts';
+import type { Dispatch, Outcome } from '../backends/breaker.ts';
 import type { RouteConfig } from '../config/config.ts';
 import type { AttemptResult, HeldAnswer } from '../proxy/attempt-result.ts';
 import { isAdmission, isDraining, lacksModel } from './verdict.ts';
@@ -9,6 +9,10 @@ const MAX_COOL = 60_000;
 
 /** What an attempt's end says of its backend, for whoever watches over backends. */
 export interface BackendNews {
+  /** Its breaker has opened, until `until` (monotonic ms). `reason`: what the last of its requests failed of, as metrics name it. */
+  readonly ejected: (backend: Backend, reason: string, until: number) => void;
+  /** Its breaker has closed. */
+  readonly readmitted: (backend: Backend) => void;
   readonly warn: (backend: Backend, message: string) => void;
   /** It does not have what it was listed with: its models should be asked for again. */
   readonly modelLost: (backend: Backend) => void;
@@ -42,8 +46,25 @@ function answeredOutcome(answer: HeldAnswer): Outcome {
   return answer.status >= 500 && !isAdmission(answer) ? 'failure' : 'alive';
 }
 
-/** Lets the backend feel what its answer says beyond success and failure. */
+/** Lets the backend feel how an attempt ended, and a person know when that takes it out or back. */
 export function learn(
+  backend: Backend,
+  result: AttemptResult,
+  now: number,
+  config: RouteConfig,
+  dispatch: Dispatch,
+  news: BackendNews,
+): void {
+  const { breaker } = backend;
+  const { openedAt, closedAt } = breaker;
+  breaker.record(outcomeOf(result), now, config.circuitBreaker, dispatch);
+  heed(backend, result, now, config, news);
+  if (breaker.openedAt !== openedAt) news.ejected(backend, failureOf(result) ?? '', breaker.opensAt ?? now);
+  else if (breaker.closedAt !== closedAt) news.readmitted(backend);
+}
+
+/** What its answer says beyond success and failure. */
+function heed(
   backend: Backend,
   result: AttemptResult,
   now: number,

@@ -10,6 +10,7 @@ import type { Log } from '../log.ts';
 import type { Admission } from '../pipeline/admit.ts';
 import type { BackendNews } from '../pipeline/learn.ts';
 import type { Snapshot } from '../pipeline/snapshot.ts';
+import { formatDuration } from '../units.ts';
 import { everyTick } from './ticks.ts';
 
 /** ms between two looks at all backends. */
@@ -86,6 +87,17 @@ export class BackendWatch implements BackendNews {
     this.#ticks.stop();
     this.#health.stop();
     this.#unwatchNames();
+  }
+
+  /** Said each time: a probe that fails has the next one wait for twice as long. */
+  ejected({ spec, breaker }: Backend, reason: string, until: number): void {
+    const fields = { backend: spec.name, reason, failures: breaker.failures };
+    const wait = formatDuration(Math.max(0, Math.round((until - this.#deps.now()) / 100) * 100));
+    this.#deps.log.warn(fields, `backend is ejected: requests to it fail; the next one may try it in ${wait}`);
+  }
+
+  readmitted({ spec }: Backend): void {
+    this.#deps.log.info({ backend: spec.name }, 'backend is no longer ejected');
   }
 
   warn(backend: Backend, message: string): void {

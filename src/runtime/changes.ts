@@ -21,6 +21,12 @@ export function documentChanges(before: Plain, after: Plain): readonly string[] 
   return changes.length > TOLD ? [...told, `and ${changes.length - TOLD} more`] : told;
 }
 
+/** `changes` and the secrets and certificates whose contents are new: of those the document says only where they stand. */
+export function withFiles(changes: readonly string[] | string, files: readonly string[]): readonly string[] | string {
+  if (files.length === 0) return changes;
+  return [...(typeof changes === 'string' ? [] : changes), ...files.map((file) => `~ contents of ${file} (hot)`)];
+}
+
 /** `routes`, `discovery.lab`, …: for large configs, where comparing the documents would hold requests up. */
 export function changedSections(before: Config, after: Config): readonly string[] {
   const changed: string[] = [];

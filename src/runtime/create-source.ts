@@ -22,13 +22,15 @@ export function createSource(config: SourceConfig, deps: SourceDeps): Source {
       deps.log.warn({ source: config.name, backend, failures, err: error }, 'backend does not list its models');
     }
   };
+  const onProbeRecovered = (backend: string) =>
+    deps.log.info({ source: config.name, backend }, 'backend lists its models again');
   const { resolveSecret, registry, log } = deps;
   const known = (id: string) => registry.get(id)?.spec;
   if (config.type === 'k8s') {
     const observer = observerOf(config.name, deps.counters);
-    return createKubernetesSource(config, { resolveSecret, log, observer, known, onProbeFailure });
+    return createKubernetesSource(config, { resolveSecret, log, observer, known, onProbeFailure, onProbeRecovered });
   }
-  return createStaticSource(config, { resolveSecret, known, onProbeFailure });
+  return createStaticSource(config, { resolveSecret, known, onProbeFailure, onProbeRecovered });
 }
 
 /** Counts what the watches of one source do. */

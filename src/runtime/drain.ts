@@ -17,6 +17,11 @@ export async function drain(router: Router, log: Log, hurry: AbortSignal): Promi
   const deadline = new AbortController();
   await Promise.race([closed, wait(limit, AbortSignal.any([hurry, deadline.signal]))]);
   deadline.abort();
+  const left = router.running.size;
+  if (left > 0) {
+    const why = hurry.aborted ? 'a second signal came' : `shutdown.drain (${formatDuration(limit)}) is over`;
+    log.warn({ inflight: left }, `cutting what is left: ${why}`);
+  }
   const cut = router.cut();
   // The error events of cut streams leave with their sockets.
   if (cut > 0) await Promise.race([closed, sleep(1_000, undefined, { ref: false })]);

@@ -12,6 +12,7 @@ const QUOTED = /^(["'])(.*)\1$/;
 
 /** Compared by digests under this: what comparing takes then says nothing about the keys. */
 const SALT = randomBytes(32);
+const FORM = 'expected `name: key`, the key of printable characters without spaces';
 
 /**
  * The keys of an `api-key` auth: one a line, or separated by commas, as `name: key`, `name=key` or the key alone (named `key-1`,
@@ -32,7 +33,7 @@ export class KeySet {
         const named = COLON.exec(entry) ?? EQUALS.exec(entry);
         const value = named ? named[2]! : entry;
         const key = QUOTED.exec(value)?.[2] ?? value;
-        if (!isKey(key)) throw new Error(`line ${i + 1} holds no key: printable characters without spaces`);
+        if (!isKey(key)) throw new Error(`line ${i + 1} holds no key: ${FORM}`);
         const digest = digestOf(key);
         const same = holders.get(digest);
         if (same) throw new Error(`line ${i + 1} holds the key of ${same.name} again`);

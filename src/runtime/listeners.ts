@@ -5,6 +5,7 @@ import { ENDPOINTS } from '../pipeline/endpoints.ts';
 import type { OnRefused } from './client-error.ts';
 import { type Accepts, ConnectionCap } from './connection-cap.ts';
 import { Listener } from './listener.ts';
+import { Obstacle } from './obstacle.ts';
 
 const forwards = (path: string) => ENDPOINTS.has(path);
 
@@ -143,6 +144,22 @@ async function bind({ name, host, port }: ListenerConfig, listener: Listener): P
   try {
     await listener.open();
   } catch (error) {
-    throw new Error(`listener "${name}" cannot bind ${host}:${port}: ${(error as Error).message}`, { cause: error });
+    throw new Obstacle(`listener "${name}" cannot bind ${host}:${port}: ${why(error as NodeJS.ErrnoException)}`, {
+      cause: error,
+    });
+  }
+}
+
+/** The system's own words say the address a second time, and not what is to be done. */
+function why({ code, message }: NodeJS.ErrnoException): string {
+  switch (code) {
+    case 'EADDRINUSE':
+      return 'another process listens there (EADDRINUSE)';
+    case 'EADDRNOTAVAIL':
+      return 'this machine has no such address (EADDRNOTAVAIL)';
+    case 'EACCES':
+      return 'this user may not (EACCES); ports below 1024 need CAP_NET_BIND_SERVICE';
+    default:
+      return message;
   }
 }

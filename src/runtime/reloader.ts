@@ -6,9 +6,10 @@ import type { Overlay } from '../config/overlay.ts';
 import type { Plain } from '../config/tree.ts';
 import type { Log } from '../log.ts';
 import { rest } from './beside-requests.ts';
-import { changedSections, documentChanges } from './changes.ts';
+import { changedSections, documentChanges, withFiles } from './changes.ts';
 import type { ConfigLoader, LoadedConfig } from './config-loader.ts';
 import { warnOfDropped } from './dropped-backends.ts';
+import { Obstacle } from './obstacle.ts';
 import type { Router } from './router.ts';
 
 export interface ReloaderDeps {
@@ -41,14 +42,15 @@ export class Reloader {
   }
 
   /**
-   * `forced`: build again though nothing changed. `ready`: what the files have been made into already. Rejects only when another try could
-   * work: an address in use, a secret that is not there yet.
+   * `forced`: build again though nothing changed. `ready`: what the files have been made into already. `beside`: secrets and certificates
+   * that have changed. Rejects only when another try could work: an address in use, a secret that is not there yet.
    */
   async reload(
     files: readonly ConfigFile[],
     hash: string,
     forced: boolean,
     ready?: LoadedConfig,
+    beside: readonly string[] = [],
   ): Promise<ReloadState> {
     const { router, overlay, log, loader } = this.#deps;
     if (!forced && router.snapshot?.hash === hash) {
@@ -65,7 +67,7 @@ export class Reloader {
     if (before !== undefined) await rest();
     try {
       const unreadable = this.#deps.readSecrets(config);
-      if (unreadable.length > 0) throw new Error(unreadable.join('; '));
+      if (unreadable.length > 0) throw new Obstacle(unreadable.join('; '));
       await router.apply(config, hash);
     } catch (error) {
       this.#note({ hash, result: 'rejected', diagnostics, failure: (error as Error).message });
@@ -76,7 +78,7 @@ export class Reloader {
     if (before !== undefined) await rest();
     for (const diagnostic of diagnostics) logDiagnostic(log, diagnostic);
     if (before !== undefined) warnOfDropped(before.config, config, log);
-    const changed = before === undefined ? undefined : this.#changes(before.config, config, shown);
+    const changed = before === undefined ? undefined : withFiles(this.#changes(before.config, config, shown), beside);
     this.#shown = shown;
     log.info(
       { hash, generation: router.snapshot!.generation, ...(changed !== undefined && { changed }) },
@@ -116,7 +118,8 @@ export class Reloader {
 }
 
 function logDiagnostic(log: Log, { file, line, col, severity, path, code, message, hint }: Diagnostic): void {
-  const fields = { file, line, col, path, code, ...(hint && { hint }) };
+  // What flags say stands in no line.
+  const fields = { file, ...(line > 0 && { line, col }), path, code, ...(hint && { hint }) };
   if (severity === 'error') log.error(fields, message);
   else log.warn(fields, message);
 }

@@ -254,6 +254,8 @@ export class Router {
         log.perRequest(routingLine(routed, route, backend, now(), Date.now()), () => NO_FIELDS),
       running: this.running,
       admission: this.#admission,
+      ejected: (backend, reason, until) => this.#watch.ejected(backend, reason, until),
+      readmitted: (backend) => this.#watch.readmitted(backend),
       warn: (backend, message) => this.#watch.warn(backend, message),
       modelLost: (backend) => this.#watch.modelLost(backend),
       unreachable: (backend) => this.#watch.unreachable(backend),

@@ -253,6 +253,7 @@ test('help names every command and every flag, within 100 columns', async () => 
   }
   for (const line of out.split('\n')) assert.ok(line.length <= 100, line);
   assert.equal((await run(['help', 'nothing'])).code, 64);
+  assert.match((await run(['help', 'chekc'])).err, /no command 'chekc' \(did you mean "check"\?\)/);
 });
 
 test('the defaults that help tells are those of the schema', async () => {

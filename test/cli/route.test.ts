@@ -202,6 +202,17 @@ test('against a running router: a model that nobody serves gets the answer that 
   }
 });
 
+test('against a running router: the last resort is called one', async (t) => {
+  const health = { interval: '100ms', unhealthyAfter: 1 };
+  const backends = [{ url: 'http://127.0.0.1:9', models: ['down'] }];
+  const listeners = { admin: { bind: '127.0.0.1:0', serve: ['admin'] } };
+  const other = await spawnRouter({ config: configFor(backends, { listeners, defaults: { health } }) });
+  t.after(() => other.stop());
+  await other.logged(({ msg }) => msg === 'backend is unhealthy');
+  const { out } = await run(runRoute, ['route', '--model', 'down', '--against', other.adminUrl]);
+  assert.match(out, /goes to +http:\/\/127\.0\.0\.1:9: it is unhealthy, and tried because nobody is ready\n/);
+});
+
 test('diff --against: from what runs to the file', async () => {
   const same = await run(
     runDiff,

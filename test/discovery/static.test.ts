@@ -109,6 +109,7 @@ test('a backend that is down at start neither blocks nor is forgotten', async (t
   gone.close();
   await once(gone, 'close');
   const failures: string[] = [];
+  const recoveries: string[] = [];
   let failed: () => void = () => {};
   const firstFailure = new Promise<void>((done) => {
     failed = done;
@@ -120,6 +121,7 @@ test('a backend that is down at start neither blocks nor is forgotten', async (t
         failures.push(`${url} ${error.message} ${count}`);
         failed();
       },
+      onProbeRecovered: (url) => recoveries.push(url),
     },
   );
   start();
@@ -129,6 +131,7 @@ test('a backend that is down at start neither blocks nor is forgotten', async (t
   const back = await engine(() => ['m'], port);
   t.after(() => back.close());
   await until((specs) => names(specs[0])?.join() === 'm');
+  assert.deepEqual(recoveries, [gone.url]);
   await source.stop();
 });
 

@@ -115,7 +115,8 @@ test('nobody without a key, and no key in what is logged or exported; its name i
 test('a changed key file is taken up: a new key comes in, a revoked one does not, a broken file changes nothing', async () => {
   const since = fleet.router.logs.length;
   writeFileSync(keyFile, `${KEYS.replace(/^batch.*\n/m, '')}new: ${CANARY}-new\n`);
-  await fleet.router.logged(({ msg }) => msg === 'config applied', since);
+  const applied = await fleet.router.logged(({ msg }) => msg === 'config applied', since);
+  assert.deepEqual(applied['changed'], [`~ contents of ${keyFile} (hot)`]);
   assert.equal((await ask('batch', 'org/chat')).status, 401);
   assert.equal((await ask('new', 'org/chat')).status, 403);
   writeFileSync(keyFile, 'two words\n');

@@ -4,6 +4,7 @@ import type { Engine } from '../../src/simulator/engine/engine.ts';
 import type { EngineOptions } from '../../src/simulator/engine/options.ts';
 import { sseEvents } from '../fakes/framing.ts';
 import type { RawResponse } from '../fakes/raw-client.ts';
+import type { LogLine } from '../fakes/spawn-router.ts';
 import { CHAT, errorOf, eventually, Fleet } from './fleet.ts';
 
 /** Two engines for each fault, so that what a test does to its engines stays there. */
@@ -343,12 +344,19 @@ test('fault 22: a request that kills engine cores kills two of them and is answe
   assert.deepEqual(fleet.of('poison').map(got).sort(), [0, 1, 1]);
 });
 
+/** Whoever is woken at night reads the log first. */
+const isNews = (line: LogLine, message: string, url: string) =>
+  line.msg?.startsWith(message) === true && line['backend'] === url;
+
 test('faults 14, 23: failures in a row eject a backend; when all are out they are used all the same', async () => {
   const [a, b] = pair('breaker');
   a.faults.set({ kind: 'status', status: 500 });
   for (let count = 0; count < 20; count++) assert.equal((await fleet.chat('breaker')).status, 200);
   assert.equal(got(a), 5);
   assert.equal(await fleet.count('vllm_router_backend_state', a.url, 'state="ejected"'), 1);
+  const ejected = await fleet.router.logged((line) => isNews(line, 'backend is ejected', a.url));
+  assert.deepEqual([ejected['level'], ejected['reason'], ejected['failures']], ['warn', 'status_500', 5]);
+  assert.match(ejected.msg!, /the next one may try it in \d/);
   b.faults.set({ kind: 'status', status: 500 });
   for (let count = 0; count < 8; count++) await fleet.chat('breaker');
   a.faults.clear();
@@ -366,6 +374,7 @@ test('fault 24: after its time out a backend gets one probe, and comes back slow
     return got(a) > failed;
   });
   assert.equal(await fleet.count('vllm_router_backend_state', a.url, 'state="ready"'), 1);
+  await fleet.router.logged((line) => isNews(line, 'backend is no longer ejected', a.url));
   const before = { a: got(a), b: got(b) };
   for (let count = 0; count < 40; count++) await fleet.chat('half');
   const share = (got(a) - before.a) / 40;

@@ -78,6 +78,18 @@ async function told(from: number, status: number, code: string): Promise<void> {
 
 const json = (text: string, status: number, code: string) => refused(post(JSON_TYPE, text), status, code);
 
+test('a path that lacks the /v1 of the base URL, or has it twice, is 404 and names the one that was meant', async () => {
+  const ask = async (path: string, url?: string) =>
+    errorOf(await refused(post(JSON_TYPE, body, path), 404, 'not_found', url));
+  assert.equal(
+    (await ask('/chat/completions')).message,
+    'Nothing is served at POST /chat/completions. Did you mean /v1/chat/completions? Look at the base URL of the client.',
+  );
+  assert.match((await ask('/v1/v1/messages')).message, /Did you mean \/v1\/messages\?/);
+  assert.match((await ask('/models')).message, /Did you mean \/v1\/models\?/);
+  assert.equal((await ask('/v1/nothing')).message, 'Nothing is served at POST /v1/nothing.');
+});
+
 test('fault 26: invalid or empty JSON, a model that is missing or no string', async () => {
   for (const text of ['', ' ', '{', '{"model":"m"', 'model=m', '{"model":"m"}}', "{'model':'m'}", '{"model":"m",}']) {
     await json(text, 400, 'invalid_json');

@@ -5,6 +5,7 @@ import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { spawnRouter } from '../fakes/spawn-router.ts';
@@ -66,6 +67,31 @@ test('SIGTERM is obeyed while a file that is watched cannot be read', async (t) 
   assert.deepEqual(await closed, [0, null]);
   assert.ok(fleet.router.logs.some(({ msg }) => msg === 'draining'));
   assert.ok(fleet.router.logs.some(({ msg }) => msg === 'stopped'));
+});
+
+test('a port that is taken and a secret that is not there end the start with one line that says so, without a stack', async (t) => {
+  const fleet = await Fleet.start({ m: [{}] });
+  t.after(() => fleet.stop());
+  const taken = new URL(fleet.url).host;
+  const start = async (flags: readonly string[]) => {
+    const child = spawn(process.execPath, [BIN, ...flagsFor(fleet), ...flags], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const [said, [code]] = await Promise.all([text(child.stdout), once(child, 'exit')]);
+    assert.equal(code, 1);
+    return said.split('\n').filter((line) => line !== '' && !/ INFO {2}/.test(line));
+  };
+  const [port, ...more] = await start(['--set', `listeners.public.bind=${taken}`]);
+  assert.equal(
+    port?.split(' FATAL ')[1],
+    `cannot start: listener "public" cannot bind ${taken}: another process listens there (EADDRINUSE)`,
+  );
+  assert.deepEqual(more, []);
+  const secret = await start(['--set', 'auth.team={type: api-key, keys: {env: NOT_SET}}']);
+  assert.deepEqual(
+    secret.map((line) => line.split(' FATAL ')[1]),
+    ['cannot start: auth.team.keys: environment variable NOT_SET: it is not set'],
+  );
 });
 
 test('SIGHUP does not end a router that flags alone have made: it reads secrets again, and says so', async (t) => {

@@ -219,5 +219,6 @@ describe('SIGTERM', () => {
     assert.equal((await exited)[0], 0);
     assert.ok(performance.now() - started < 50_000);
     assert.match((await client.response()).body.toString(), /server_shutting_down/);
+    assert.ok(router.logs.some(({ msg }) => msg === 'cutting what is left: a second signal came'));
   });
 });

@@ -94,6 +94,6 @@ test('a file of several keys', () => {
   assert.deepEqual(names, ['ada', 'bob', 'key-3', 'cyd', 'key-5', 'dan', 'key-7', 'key-8', 'eve']);
   for (const wrong of ['', 'k', 'ada', 'ada: k1', 'k1 ', 'K1']) assert.equal(keys.find(wrong), undefined, wrong);
   assert.throws(() => new KeySet('# none\n\n'), /it holds no key/);
-  assert.throws(() => new KeySet('ada: k1\nbob: k 2'), /^Error: line 2 holds no key: printable characters/);
+  assert.throws(() => new KeySet('ada: k1\nbob: k 2'), /^Error: line 2 holds no key: expected `name: key`/);
   assert.throws(() => new KeySet('ada: k1\nbob: k1'), /^Error: line 2 holds the key of ada again$/);
 });

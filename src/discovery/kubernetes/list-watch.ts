@@ -211,7 +211,8 @@ export class ListWatch<T> {
       givenUp || error.code === 410 || (verb === 'watch' && typeof error.code === 'string' && this.#watchFailures <= 1);
     if (!quiet && this.#said !== trouble) {
       this.#said = trouble;
-      log.warn(fields, `${message}; the backends known so far stay`);
+      const listed = this.#resyncAt > 0;
+      log.warn(fields, `${message}; ${listed ? 'the backends known so far stay' : '/ready is 503 until it can'}`);
     } else {
       log.debug(fields, message);
     }

@@ -21,6 +21,7 @@ export interface KubernetesSourceDeps {
   /** What the registry knows of a backend from a source before a reload. */
   readonly known?: (id: string) => KnownBackend | undefined;
   readonly onProbeFailure?: (backend: string, error: Error, failures: number) => void;
+  readonly onProbeRecovered?: (backend: string) => void;
   /** Absent: KUBECONFIG, else the pod's service account, else `~/.kube/config`. */
   readonly access?: ClusterAccess;
   readonly limits?: Partial<KubernetesLimits>;
@@ -93,6 +94,10 @@ export function createKubernetesSource(config: KubernetesSourceConfig, deps: Kub
       settled(uid);
       const backend = table.get(uid);
       if (backend) deps.onProbeFailure?.(`${backend.namespace}/${backend.name}`, error, failures);
+    },
+    onRecovered(uid) {
+      const backend = table.get(uid);
+      if (backend) deps.onProbeRecovered?.(`${backend.namespace}/${backend.name}`);
     },
   });
   const scopes = config.namespaces.map(

@@ -166,6 +166,7 @@ test('says what is missing once, and when it is there again', async () => {
   watch.response.end();
   await fake.next('watch');
   assert.equal(loop.trouble, '');
+  assert.match(log.find((line) => line.startsWith('warn'))!, /; \/ready is 503 until it can$/);
   assert.deepEqual(
     log.filter((line) => !line.startsWith('debug')).map((line) => line.slice(0, 61)),
     ['warn discovery: cannot list pods: HTTP 403: pods is forbidden', 'info discovery: pods are followed again'],
