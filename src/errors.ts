@@ -85,6 +85,13 @@ export const ERRORS = {
     param: 'model',
     retryAfter: 2,
   },
+  models_unknown: {
+    status: 503,
+    message:
+      "Model '{model}' is not known yet: some backends have not said which models they serve. Please try again later.",
+    param: 'model',
+    retryAfter: 2,
+  },
   backend_unavailable: { status: 503, message: 'No backend could be reached. Please try again later.', retryAfter: 2 },
   prefill_unavailable: {
     status: 503,

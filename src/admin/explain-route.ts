@@ -107,8 +107,10 @@ function unserved(
       ? 'backends of the route serve the model, and none can take a request now'
       : seen
         ? 'no backend of the route serves the model; another one does, or did'
-        : 'no backend serves the model, or has served it';
-  return errorOf(codeWithoutBackend(inRoute || seen, role), model, why);
+        : route.candidates.unsettled
+          ? 'no backend serves the model, or has served it, but not all have said which they serve'
+          : 'no backend serves the model, or has served it';
+  return errorOf(codeWithoutBackend(inRoute || seen, route.candidates, role), model, why);
 }
 
 function errorOf(code: ErrorCode, model: string, why: string): ExplainedError {

@@ -65,6 +65,12 @@ export class Candidates {
     return this.#registry.backends.filter((backend) => this.#selects(backend));
   }
 
+  /** Some backend of the route has yet to say which models it serves, or there is none at all: what nobody serves may be served soon. */
+  get unsettled(): boolean {
+    const members = this.members();
+    return members.length === 0 || members.some(({ spec }) => spec.models.length === 0 && !spec.terminating);
+  }
+
   #set(model: string): CandidateSet {
     if (this.#generation !== this.#registry.generation) {
       this.#generation = this.#registry.generation;

@@ -3,6 +3,7 @@ import { type ErrorCode, RouterError } from '../errors.ts';
 import type { FailureReason, HeldAnswer } from '../proxy/attempt-result.ts';
 import { brokenStreamCode } from '../proxy/broken-stream.ts';
 import type { ClientWriter } from '../proxy/client-writer.ts';
+import type { Candidates } from './candidates.ts';
 import type { Leg } from './leg.ts';
 import type { Role } from './route.ts';
 import type { Flag, RoutedRequest } from './routed-request.ts';
@@ -39,14 +40,20 @@ export function failure(routed: RoutedRequest, code: ErrorCode): RouterError {
 
 /** Nobody could be asked at all. */
 function unavailable(routed: RoutedRequest, role: Role | undefined): RouterError {
-  const known = routed.route!.candidates.all(routed.model).length > 0 || routed.modelSeen;
-  routed.flag = known ? 'UH' : 'NR';
-  return failure(routed, codeWithoutBackend(known, role));
+  const { candidates } = routed.route!;
+  const known = candidates.all(routed.model).length > 0 || routed.modelSeen;
+  const code = codeWithoutBackend(known, candidates, role);
+  routed.flag = code === 'model_not_found' ? 'NR' : 'UH';
+  return failure(routed, code);
 }
 
-/** What a client gets when no backend could be asked. `known`: some backend serves the model, or did; `role`: of the last route tried. */
-export function codeWithoutBackend(known: boolean, role: Role | undefined): ErrorCode {
-  return known ? inRole('model_unavailable', role) : 'model_not_found';
+/**
+ * What a client gets when no backend could be asked. `known`: some backend serves the model, or did; `candidates`: of the route that
+ * matches; `role`: of the last route tried. SDKs do not repeat a 404, and a router that starts before its engines had one for everybody.
+ */
+export function codeWithoutBackend(known: boolean, candidates: Candidates, role: Role | undefined): ErrorCode {
+  if (known) return inRole('model_unavailable', role);
+  return candidates.unsettled ? 'models_unknown' : 'model_not_found';
 }
 
 /** Which half of the route is missing is what its operators want to know first. */
