@@ -1,9 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { RouterError } from '../errors.ts';
-import { type BodyMemory, bodyBudget, releaseBody } from '../proxy/body-budget.ts';
+import { bodyBudget, type IncomingBody, releaseBody } from '../proxy/body-budget.ts';
 import { BodyPieces } from '../proxy/body-pieces.ts';
 import { takeLongSlab, takeSlab } from '../proxy/body-slabs.ts';
-import { bodyTooLarge, noRoom, PROMISED, type ReadBody } from '../proxy/client/plain-body.ts';
+import { bodyTooLarge, noRoom, PROMISED, type ReadBody, tooSlow } from '../proxy/client/plain-body.ts';
 import { PlainRequest } from '../proxy/client/plain-request.ts';
 import { takeTurns } from '../proxy/client/take-turns.ts';
 import { nextTurn } from '../proxy/turns.ts';
@@ -25,15 +25,16 @@ export function readBody(
   if (declared > limit) return Promise.reject(bodyTooLarge(limit));
   // A client that asks first is told to go on only now: key and size have been looked at.
   if (request.headers.expect !== undefined && request.httpVersionMinor === 1) response.writeContinue();
-  const memory: BodyMemory = { slab: takeSlab(declared), reserved: 0 };
   return new Promise((resolve, reject) => {
+    const evict = () => refuse(tooSlow());
+    const memory = { slab: takeSlab(declared), reserved: 0, received: 0, evict } satisfies IncomingBody;
     let whole = memory.slab;
     let pieces: BodyPieces | undefined;
     let first: Buffer | undefined;
-    let length = 0;
     let count = 0;
     const onData = (piece: Buffer) => {
       if (++count % IN_A_ROW === 0) takeTurns(request.socket);
+      const length = memory.received;
       const after = length + piece.length;
       if (after > limit) {
         refuse(bodyTooLarge(limit));
@@ -41,7 +42,7 @@ export function readBody(
       }
       // Of a declared length all at once, as its memory is taken, otherwise as it comes.
       const due = whole !== undefined || after <= PROMISED ? 0 : Math.max(declared, after) - memory.reserved;
-      if ((bodyBudget.shut && declared - after > PROMISED) || (due > 0 && !bodyBudget.reserve(due))) {
+      if ((bodyBudget.shut && declared - after > PROMISED) || (due > 0 && !bodyBudget.reserve(due, memory))) {
         refuse(noRoom());
         return;
       }
@@ -61,7 +62,7 @@ export function readBody(
         }
         pieces.add(piece);
       }
-      length = after;
+      memory.received = after;
     };
     const refuse = (error: RouterError) => {
       drop();
@@ -70,10 +71,11 @@ export function readBody(
     };
     const onEnd = () => {
       forget();
-      if (whole !== undefined) resolve({ body: whole.subarray(0, length), ...memory });
-      else if (pieces === undefined) resolve({ body: first ?? EMPTY, ...memory });
-      else if (length <= PROMISED) resolve({ body: Buffer.concat(pieces.take(), length), ...memory });
-      else void joinInTurns(pieces.take(), length, memory).then(resolve);
+      const { slab, reserved, received: length } = memory;
+      if (whole !== undefined) resolve({ body: whole.subarray(0, length), slab, reserved });
+      else if (pieces === undefined) resolve({ body: first ?? EMPTY, slab, reserved });
+      else if (length <= PROMISED) resolve({ body: Buffer.concat(pieces.take(), length), slab, reserved });
+      else void joinInTurns(pieces.take(), length, reserved).then(resolve);
     };
     const onClose = () => {
       drop();
@@ -84,6 +86,7 @@ export function readBody(
       releaseBody(memory);
     };
     const forget = () => {
+      if (memory.reserved > 0) bodyBudget.forget(memory);
       request.off('data', onData);
       request.off('end', onEnd);
       request.off('error', onClose);
@@ -99,7 +102,7 @@ export function readBody(
 /** Bytes copied in one turn of the event loop: to join 33 MB at once takes 25 ms, most of it for memory that is touched for the first time. */
 const JOINED = 512 * 1024;
 
-async function joinInTurns(pieces: readonly Buffer[], length: number, { reserved }: BodyMemory): Promise<ReadBody> {
+async function joinInTurns(pieces: readonly Buffer[], length: number, reserved: number): Promise<ReadBody> {
   const slab = takeSlab(length) ?? takeLongSlab(length);
   const whole = slab ?? Buffer.allocUnsafeSlow(length);
   let at = 0;

@@ -6,17 +6,39 @@ import { returnSlab } from './body-slabs.ts';
  * may be twice as long as its body, and large-slabs.ts keeps 64 MiB that nobody uses.
  */
 const SHARE = 1 / 4;
+/** Where room is short, a body makes room for others that has had its own for so many ms, and has come with fewer bytes per ms since. */
+const TRIED = 5_000;
+const SLOW = (256 * 1024) / 1_000;
+
+/** A body of which some is still to come. */
+export interface IncomingBody extends BodyMemory {
+  /** Bytes that have come. */
+  readonly received: number;
+  /** Somebody else gets its room: it is to be given back before this returns. */
+  evict(): void;
+}
 
 /**
  * How many bytes of long bodies the process holds at once. Forty clients with 30 MB each got a router in a container of 1 GiB killed, with
  * every stream: the pressure on memory was looked at before a body was read, and what had been admitted then grew. Counted is what has more
  * than `PROMISED` bytes and does not lie in the slabs of body-slabs.ts, whose memory is there anyway.
+ *
+ * A length is counted whole, so that who has begun can come to an end. Eight clients that promised 32 MiB each and sent no more than the
+ * first had all the room of 1 GiB for a minute, and then again: where there is none left, the slowest lose theirs.
  */
-class BodyBudget {
+export class BodyBudget {
+  readonly #now: () => number;
   #limit = 1024 * 1024 * 1024;
   #held = 0;
+  /** Those with room, the oldest first: when they got it, and how much of them had come by then. */
+  readonly #incoming = new Map<IncomingBody, { readonly since: number; readonly from: number }>();
   /** No more at all, until memory is free again. */
   shut = false;
+
+  /** `now`: monotonic ms. */
+  constructor(now: () => number = () => performance.now()) {
+    this.#now = now;
+  }
 
   /** `memory`: bytes the process may use; `largest`: of the bodies that listeners accept. One of those has room, however little there is. */
   configure(memory: number, largest: number): void {
@@ -27,15 +49,44 @@ class BodyBudget {
     return this.#held;
   }
 
-  /** Whether there was room; then `giveBack` is to be called with as much. */
-  reserve(bytes: number): boolean {
-    if (this.shut || this.#held + bytes > this.#limit) return false;
+  /** Whether there was room, or could be made; then `forget` is to be called with the body, and `giveBack` with as much. */
+  reserve(bytes: number, body: IncomingBody): boolean {
+    if (this.shut || !(this.#hasRoom(bytes) || this.#makeRoom(bytes, body))) return false;
     this.#held += bytes;
+    if (!this.#incoming.has(body)) this.#incoming.set(body, { since: this.#now(), from: body.received });
     return true;
+  }
+
+  /** It is complete, or nobody waits for it: what it has is not to be taken any more. */
+  forget(body: IncomingBody): void {
+    this.#incoming.delete(body);
   }
 
   giveBack(bytes: number): void {
     this.#held -= bytes;
+  }
+
+  #hasRoom(bytes: number): boolean {
+    return this.#held + bytes <= this.#limit;
+  }
+
+  /** Evicts the slowest, as many as it takes; nobody where all that are slow would not be enough. */
+  #makeRoom(bytes: number, newcomer: IncomingBody): boolean {
+    const now = this.#now();
+    const slow: { readonly body: IncomingBody; readonly rate: number }[] = [];
+    for (const [body, { since, from }] of this.#incoming) {
+      const age = now - since;
+      if (age < TRIED) break;
+      const rate = (body.received - from) / age;
+      if (rate < SLOW && body !== newcomer) slow.push({ body, rate });
+    }
+    slow.sort((a, b) => a.rate - b.rate);
+    let missing = this.#held + bytes - this.#limit;
+    let count = 0;
+    while (missing > 0 && count < slow.length) missing -= slow[count++]!.body.reserved;
+    if (missing > 0) return false;
+    for (const { body } of slow.slice(0, count)) body.evict();
+    return this.#hasRoom(bytes);
   }
 }
 

@@ -79,6 +79,11 @@ export class RawClient {
     return new RawClient(socket, host);
   }
 
+  /** On a connection that is there already, with TLS for instance. */
+  static on(socket: Socket, host: string): RawClient {
+    return new RawClient(socket, host);
+  }
+
   send(bytes: string | Buffer): void {
     this.socket.write(typeof bytes === 'string' ? Buffer.from(bytes, 'latin1') : bytes);
   }

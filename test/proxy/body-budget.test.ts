@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
-import { bodyBudget } from '../../src/proxy/body-budget.ts';
+import { BodyBudget, bodyBudget } from '../../src/proxy/body-budget.ts';
 import { RawClient } from '../fakes/raw-client.ts';
 import { CHAT, chat, eventually } from '../integration/fleet.ts';
 import { startRouter } from '../runtime/in-process.ts';
@@ -104,14 +104,69 @@ test('what is no JSON, too long or no longer HTTP gives its room back, too', asy
   }
 });
 
-test('there is room for one body, however little memory there is', (t) => {
-  t.after(() => bodyBudget.configure(2 ** 32, 0));
-  bodyBudget.configure(100, 70);
-  assert.ok(bodyBudget.reserve(70));
-  assert.ok(!bodyBudget.reserve(1));
-  bodyBudget.giveBack(70);
-  bodyBudget.configure(400, 70);
-  assert.ok(bodyBudget.reserve(100));
-  assert.ok(!bodyBudget.reserve(1));
-  bodyBudget.giveBack(100);
+/** A body that gives back what it has when it is evicted. */
+function bodyIn(budget: BodyBudget, evicted: unknown[] = []) {
+  const body = { slab: undefined, reserved: 0, received: 0, take, evict };
+  function take(bytes: number): boolean {
+    const taken = budget.reserve(bytes, body);
+    if (taken) body.reserved += bytes;
+    return taken;
+  }
+  function evict(): void {
+    evicted.push(body);
+    budget.forget(body);
+    budget.giveBack(body.reserved);
+    body.reserved = 0;
+  }
+  return body;
+}
+
+test('there is room for one body, however little memory there is', () => {
+  const budget = new BodyBudget();
+  budget.configure(100, 70);
+  const [one, other] = [bodyIn(budget), bodyIn(budget)];
+  assert.ok(one.take(70));
+  assert.ok(!other.take(1));
+  one.evict();
+  budget.configure(400, 70);
+  assert.ok(one.take(100));
+  assert.ok(!other.take(1));
+});
+
+test('where room is short, of those that have been slow for 5 s the slowest go, as many as it takes', () => {
+  const MIB = 2 ** 20;
+  let now = 0;
+  const evicted: unknown[] = [];
+  const budget = new BodyBudget(() => now);
+  budget.configure(400 * MIB, 0);
+  const [slow, silent, fast, complete] = Array.from({ length: 4 }, () => bodyIn(budget, evicted));
+  // What came before it had room says nothing of it.
+  silent!.received = 50 * MIB;
+  for (const body of [slow!, silent!, fast!, complete!]) assert.ok(body.take(20 * MIB));
+  budget.forget(complete!);
+  const young = bodyIn(budget, evicted);
+  now = 1;
+  assert.ok(young.take(20 * MIB));
+  const newcomer = bodyIn(budget, evicted);
+  assert.ok(!newcomer.take(1), 'nobody has been here long enough');
+  now = 5_000;
+  slow!.received = MIB;
+  fast!.received = 2 * MIB;
+  assert.ok(!newcomer.take(41 * MIB), 'two of them are slow');
+  assert.deepEqual(evicted, []);
+  budget.shut = true;
+  assert.ok(!newcomer.take(MIB), 'at the end of its memory it takes nothing new, whoever leaves');
+  assert.deepEqual(evicted, []);
+  budget.shut = false;
+  assert.ok(newcomer.take(20 * MIB));
+  assert.ok(evicted.length === 1 && evicted[0] === silent);
+  assert.ok(!slow!.take(MIB), 'nobody makes room for itself');
+  const last = bodyIn(budget, evicted);
+  now = 5_001;
+  assert.ok(last.take(21 * MIB));
+  assert.deepEqual(
+    evicted.map((body) => [slow, silent, fast, complete, young].indexOf(body as typeof slow)),
+    [1, 4, 0],
+  );
+  assert.equal(budget.held, 81 * MIB);
 });

@@ -1,6 +1,6 @@
 import { RouterError } from '../../errors.ts';
 import { formatSize } from '../../units.ts';
-import { type BodyMemory, bodyBudget, releaseBody } from '../body-budget.ts';
+import { type BodyMemory, bodyBudget, type IncomingBody, releaseBody } from '../body-budget.ts';
 import { takeLongSlab, takeSlab } from '../body-slabs.ts';
 
 /** The whole body in one buffer. Whoever gets it calls `releaseBody`. */
@@ -16,9 +16,16 @@ export const PROMISED = 1024 * 1024;
 /** With this much still to come, reading it where it belongs is worth the change of buffers. */
 const WORTH_A_BUFFER = 16 * 1024;
 
+/** The connection that a body comes on. */
+export interface BodyReader {
+  /** Nothing is read from it any more, from this moment on; it ends with its answer. */
+  stopReading(): void;
+}
+
 /** The body of one request on its way in: copied from the read buffer, or read where it belongs. */
-export class PlainBody implements BodyMemory {
+export class PlainBody implements IncomingBody {
   readonly length: number;
+  readonly #reader: BodyReader;
   /** Bytes that have come, kept or not. */
   received = 0;
   #target: Buffer | undefined;
@@ -28,8 +35,9 @@ export class PlainBody implements BodyMemory {
   /** Bytes of the read in which the head came, valid until its handler has returned. */
   #first: Buffer | undefined;
 
-  constructor(length: number, first: Buffer) {
+  constructor(length: number, first: Buffer, reader: BodyReader) {
     this.length = length;
+    this.#reader = reader;
     this.#first = first;
     this.received = Math.min(length, first.length);
   }
@@ -86,8 +94,17 @@ export class PlainBody implements BodyMemory {
     settled?.reject(error);
   }
 
+  /** Its memory may be another's as soon as this has returned, and libuv knows where the next read was to go. */
+  evict(): void {
+    this.#reader.stopReading();
+    this.#target = undefined;
+    this.release();
+    this.fail(tooSlow());
+  }
+
   /** Nothing reads into its memory any more; what somebody has been given stays theirs. */
   release(): void {
+    if (this.reserved > 0) bodyBudget.forget(this);
     releaseBody(this);
   }
 
@@ -99,6 +116,7 @@ export class PlainBody implements BodyMemory {
 
   #whole(): ReadBody {
     const { slab, reserved } = this;
+    if (reserved > 0) bodyBudget.forget(this);
     const whole = { body: this.#target!.subarray(0, this.length), slab, reserved };
     // Whoever has it now decides how long it is kept.
     this.#target = this.slab = this.#settled = undefined;
@@ -115,7 +133,7 @@ export class PlainBody implements BodyMemory {
     }
     if (this.received + count <= target.length) return;
     // Of what has been given up already the rest is thrown away.
-    if (this.#settled === undefined || !bodyBudget.reserve(this.length)) {
+    if (this.#settled === undefined || !bodyBudget.reserve(this.length, this)) {
       this.#giveUp();
       return;
     }
@@ -141,6 +159,11 @@ export function bodyTooLarge(limit: number): RouterError {
 /** Likewise. */
 export function noRoom(): RouterError {
   return new RouterError('overloaded', {}, CLOSE);
+}
+
+/** Likewise: it has taken too long, or others need its room. */
+export function tooSlow(): RouterError {
+  return new RouterError('request_timeout', {}, CLOSE);
 }
 
 const CLOSE = { headers: { connection: 'close' } };
