@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { afterEach, describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { USAGE } from '../../src/simulator/engine/flags.ts';
 import { sseEvents } from '../fakes/framing.ts';
 import { RawClient, rawRequest, requestBytes, untilRefused } from '../fakes/raw-client.ts';
 import { type SpawnedEngine, spawnEngine } from '../fakes/spawn-engine.ts';
@@ -20,6 +23,19 @@ describe('an engine as a process', () => {
   };
   afterEach(async () => {
     for (const engine of spawned.splice(0)) await engine.end('SIGKILL');
+  });
+
+  it('says what it takes, and what it does not understand', () => {
+    const main = fileURLToPath(new URL('../../src/simulator/engine/main.ts', import.meta.url));
+    const run = (...flags: string[]) => spawnSync(process.execPath, [main, ...flags], { encoding: 'utf8' });
+    const help = run('--help');
+    assert.deepEqual([help.status, help.stdout], [0, USAGE]);
+    for (const flag of ['--nope', '--port=x', '--kind=y']) {
+      const { status, stderr } = run(flag);
+      assert.equal(status, 2);
+      assert.ok(stderr.includes(flag.split('=')[0]!) && stderr.endsWith(USAGE), stderr);
+      assert.doesNotMatch(stderr, /^ +at /m);
+    }
   });
 
   it('takes faults over HTTP and stdin, and tells its state', async () => {
