@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { temporaryFolder } from './temporary-folder.ts';
 
 export interface Certificate {
   readonly key: Buffer;
@@ -12,7 +12,7 @@ export interface Certificate {
 
 /** A new self-signed certificate for 127.0.0.1 and localhost; nothing committed can expire. */
 export function certificate(name = 'localhost'): Certificate {
-  const folder = mkdtempSync(join(tmpdir(), 'vllm-router-tls-'));
+  const folder = temporaryFolder('vllm-router-tls');
   const keyFile = join(folder, 'tls.key');
   const certFile = join(folder, 'tls.crt');
   const options = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2'];

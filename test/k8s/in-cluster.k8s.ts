@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { SpawnedRouter } from '../fakes/spawn-router.ts';
+import { temporaryFolder } from '../fakes/temporary-folder.ts';
 import { useCluster } from './harness.ts';
 
 const k8s = useCluster('pod-ip');
@@ -68,7 +69,7 @@ test("with the chart's arguments and the pod's own service account", { skip }, a
 test('a ConfigMap of the cluster, mounted as a directory, is applied when the kubelet swaps it', { skip }, async () => {
   const engine = await k8s.engine('m1');
   await k8s.pod('a', engine);
-  const folder = await mkdtemp(join(tmpdir(), 'configmap-'));
+  const folder = temporaryFolder('configmap');
   const file = join(folder, 'router.yaml');
   const mounted = join(folder, 'mounted');
   const write = async (aliases: object) => {
@@ -92,7 +93,7 @@ test('a ConfigMap of the cluster, mounted as a directory, is applied when the ku
 });
 
 test('a config mounted by subPath is said to be for ever', { skip }, async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'subpath-'));
+  const folder = temporaryFolder('subpath');
   const [source, target] = [join(folder, 'source.yaml'), join(folder, 'router.yaml')];
   const text =
     'listeners: { public: { bind: "127.0.0.1:0" } }\ndiscovery: { cluster: { type: k8s } }\nshutdown: { delay: 0s }\n';

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import type { ListenerConfig } from '../../src/config/config.ts';
@@ -9,6 +8,7 @@ import { Listener } from '../../src/runtime/listener.ts';
 import { MemoryPressure } from '../../src/runtime/memory-pressure.ts';
 import { startEngine } from '../../src/simulator/engine/engine.ts';
 import { RawClient, rawRequest } from '../fakes/raw-client.ts';
+import { temporaryFolder } from '../fakes/temporary-folder.ts';
 import { chatRequest, errorOf } from '../integration/fleet.ts';
 import { startRouter } from './in-process.ts';
 
@@ -95,7 +95,7 @@ test('fault 60: one connection too many is 503, and there is room again when oth
 });
 
 test('fault 60: connections are capped below half of the open files', () => {
-  const file = join(mkdtempSync(join(tmpdir(), 'limits-')), 'limits');
+  const file = join(temporaryFolder('limits'), 'limits');
   writeFileSync(
     file,
     'Limit Soft Hard Units\nMax open files            1024                 4096                 files\n',
