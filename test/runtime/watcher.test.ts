@@ -1,17 +1,11 @@
 import assert from 'node:assert/strict';
-import { appendFileSync, promises as fs, mkdtempSync, realpathSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { appendFileSync, promises as fs, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { readConfig } from '../../src/runtime/config-files.ts';
 import { type Change, createWatcher, type WatcherOptions } from '../../src/runtime/watcher.ts';
 import { kubelet } from '../fakes/kubelet.ts';
-
-function folder(t: TestContext): string {
-  const path = realpathSync(mkdtempSync(join(tmpdir(), 'watcher-')));
-  t.after(() => rmSync(path, { recursive: true, force: true }));
-  return path;
-}
+import { temporaryFolder } from '../fakes/temporary-folder.ts';
 
 interface Handled {
   readonly texts: string[];
@@ -75,7 +69,7 @@ for (const [name, removeOld] of [
   ['fault 56: ..data is swapped and the old target kept', false],
 ] as const) {
   test(name, async (t) => {
-    const dir = folder(t);
+    const dir = temporaryFolder('watcher');
     await kubelet(dir, 0, 'v0');
     const { next } = await watching(t, join(dir, 'router.yaml'));
     for (let version = 1; version <= 4; version++) {
@@ -86,7 +80,7 @@ for (const [name, removeOld] of [
 }
 
 test('fault 56: a mounted ConfigMap given as a directory', async (t) => {
-  const dir = folder(t);
+  const dir = temporaryFolder('watcher');
   await kubelet(dir, 0, 'v0');
   const { next } = await watching(t, dir);
   await kubelet(dir, 1, 'v1');
@@ -97,7 +91,7 @@ test('fault 56: a mounted ConfigMap given as a directory', async (t) => {
 });
 
 test('ln -sfn of the file itself', async (t) => {
-  const dir = folder(t);
+  const dir = temporaryFolder('watcher');
   await fs.writeFile(join(dir, 'v1'), 'v1');
   await fs.writeFile(join(dir, 'v2'), 'v2');
   await fs.symlink('v1', join(dir, 'router.yaml'));
@@ -110,7 +104,7 @@ test('ln -sfn of the file itself', async (t) => {
 });
 
 test('fault 56: git-sync swaps the parent link: the poll sees it', async (t) => {
-  const dir = folder(t);
+  const dir = temporaryFolder('watcher');
   for (const rev of ['a', 'b', 'c']) {
     await fs.mkdir(join(dir, `rev-${rev}`));
     await fs.writeFile(join(dir, `rev-${rev}`, 'router.yaml'), rev);
@@ -125,7 +119,7 @@ test('fault 56: git-sync swaps the parent link: the poll sees it', async (t) => 
 });
 
 test('rename-over, in-place write, delete then create', async (t) => {
-  const dir = folder(t);
+  const dir = temporaryFolder('watcher');
   const file = join(dir, 'router.yaml');
   await fs.writeFile(file, 'v0');
   const { next, warned, warnings } = await watching(t, file);
@@ -144,7 +138,7 @@ test('rename-over, in-place write, delete then create', async (t) => {
 });
 
 test('fault 54: a file that is being written is taken only when two reads are alike', async (t) => {
-  const file = join(folder(t), 'router.yaml');
+  const file = join(temporaryFolder('watcher'), 'router.yaml');
   await fs.writeFile(file, 'whole');
   let writes = 0;
   // Asked for before each read of the config, so that the file is never the same twice until it is complete.
@@ -163,7 +157,7 @@ test('fault 54: a file that is being written is taken only when two reads are al
 });
 
 test('the hash decides: a touched or rewritten file is no change, force is', async (t) => {
-  const file = join(folder(t), 'router.yaml');
+  const file = join(temporaryFolder('watcher'), 'router.yaml');
   await fs.writeFile(file, 'v0');
   const { watcher, handled } = await watching(t, file);
   await fs.utimes(file, 1, 1);
@@ -178,7 +172,7 @@ test('the hash decides: a touched or rewritten file is no change, force is', asy
 });
 
 test('what changed between the first read and the start is found', async (t) => {
-  const file = join(folder(t), 'router.yaml');
+  const file = join(temporaryFolder('watcher'), 'router.yaml');
   await fs.writeFile(file, 'v0');
   const { hash } = await readConfig(file);
   await fs.writeFile(file, 'v1');
@@ -191,7 +185,7 @@ test('what changed between the first read and the start is found', async (t) => 
 });
 
 test('secrets and certificates are polled, one that goes or comes back is a change', async (t) => {
-  const dir = folder(t);
+  const dir = temporaryFolder('watcher');
   const file = join(dir, 'router.yaml');
   const key = join(dir, 'elsewhere', 'key');
   await fs.mkdir(join(dir, 'elsewhere'));
@@ -208,7 +202,7 @@ test('secrets and certificates are polled, one that goes or comes back is a chan
 
 test('a failed apply is tried again, a new file at once', async (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
-  const file = join(folder(t), 'router.yaml');
+  const file = join(temporaryFolder('watcher'), 'router.yaml');
   await fs.writeFile(file, 'v0');
   // The pause between the two reads is of node:timers/promises, which this mock leaves alone.
   const { watcher, handled, warnings, state, next } = await watching(t, file, { watch: false });
@@ -234,7 +228,7 @@ test('a failed apply is tried again, a new file at once', async (t) => {
 });
 
 test('a bad read never stops the loop', async (t) => {
-  const file = join(folder(t), 'router.yaml');
+  const file = join(temporaryFolder('watcher'), 'router.yaml');
   await fs.writeFile(file, 'v0');
   const { next, warned } = await watching(t, file, { poll: 20 });
   await fs.writeFile(file, Buffer.from([0xff, 0xfe]));
@@ -254,7 +248,7 @@ test('what is read once is not watched', async (t) => {
 });
 
 test('events without end do not keep it from looking', async (t) => {
-  const dir = folder(t);
+  const dir = temporaryFolder('watcher');
   const file = join(dir, 'router.yaml');
   await fs.writeFile(file, 'v0');
   const { next } = await watching(t, file, { debounce: 30 });
@@ -262,16 +256,12 @@ test('events without end do not keep it from looking', async (t) => {
     writeFileSync(`${file}.tmp`, 'v1');
     renameSync(`${file}.tmp`, file);
   }, 5);
-  // Not in an `after`: those run in the order in which they were added, the one that removes the folder first.
-  try {
-    assert.deepEqual((await next()).texts, ['v1']);
-  } finally {
-    clearInterval(noise);
-  }
+  t.after(() => clearInterval(noise));
+  assert.deepEqual((await next()).texts, ['v1']);
 });
 
 test('stop waits for the change at hand and ends everything', async (t) => {
-  const file = join(folder(t), 'router.yaml');
+  const file = join(temporaryFolder('watcher'), 'router.yaml');
   await fs.writeFile(file, 'v0');
   const { watcher, state, next } = await watching(t, file, { poll: 10 });
   const applied = Promise.withResolvers<void>();
@@ -290,7 +280,7 @@ test('stop waits for the change at hand and ends everything', async (t) => {
 });
 
 test('a config that stays unreadable is told once, and anew to who asks', async (t) => {
-  const file = join(folder(t), 'router.yaml');
+  const file = join(temporaryFolder('watcher'), 'router.yaml');
   await fs.writeFile(file, 'v0');
   const { watcher, handled, warnings, unreadable } = await watching(t, file, { watch: false });
   await fs.rm(file);
@@ -313,7 +303,7 @@ test('a config that stays unreadable is told once, and anew to who asks', async 
 });
 
 test('a file that is missing for a moment is nothing to speak of', async (t) => {
-  const file = join(folder(t), 'router.yaml');
+  const file = join(temporaryFolder('watcher'), 'router.yaml');
   await fs.writeFile(file, 'v0');
   let reads = 0;
   // Asked for before each read: the file comes back after some that have failed.
