@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { responseOf } from './client-error.ts';
 import { peerOf } from './peer.ts';
+import { everyTick } from './ticks.ts';
 
 interface Handle {
   readonly writeQueueSize?: number;
@@ -26,7 +27,7 @@ export class NodeConnections {
   readonly #secure = new Map<string, Socket>();
   readonly #interval: number;
   readonly #limit: number;
-  #sweeping: NodeJS.Timeout | undefined;
+  #sweeping: { stop(): void } | undefined;
   /** Monotonic ms. */
   #closedAt: number | undefined;
 
@@ -44,10 +45,14 @@ export class NodeConnections {
       this.#awaited.delete(socket);
       if (peer !== undefined && this.#secure.get(peer) === socket) this.#secure.delete(peer);
       if (this.#awaited.size > 0) return;
-      clearInterval(this.#sweeping);
+      this.#sweeping?.stop();
       this.#sweeping = undefined;
     });
-    this.#sweeping ??= setInterval(() => this.#sweep(), this.#interval).unref();
+    this.#sweeping ??= everyTick(
+      this.#interval,
+      () => performance.now(),
+      (now) => this.#sweep(now),
+    );
   }
 
   /**
@@ -68,8 +73,7 @@ export class NodeConnections {
    * A client that takes nothing of a finished answer is cut, as on plain connections: those who asked for `/metrics` and did not read held
    * their connections, and the page, for good. Streams that have not ended have the limits of their requests.
    */
-  #sweep(): void {
-    const now = performance.now();
+  #sweep(now: number): void {
     for (const [socket, awaited] of this.#awaited) {
       const response = responseOf(socket);
       if (response === undefined ? this.#closedAt === undefined : !response.writableEnded) {
