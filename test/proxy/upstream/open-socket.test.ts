@@ -36,13 +36,14 @@ test('TCP asks whether a silent backend is still there, with TLS too', {
     t.after(() => socket.destroy());
     socket.on('error', () => {});
     await once(socket, 'connect');
-    const local = `:${socket.localPort!.toString(16).toUpperCase().padStart(4, '0')}`;
-    // Columns: number, local and remote address, state, queues, timer: 2 is keep-alive's.
+    const hex = (number: number) => `:${number.toString(16).toUpperCase().padStart(4, '0')}`;
+    const [local, remote] = [hex(socket.localPort!), hex(port)];
+    // Columns: number, local and remote address, state, queues, timer: 2 is keep-alive's. Both ports: one of them may have been another's.
     const timer = () =>
       readFileSync('/proc/net/tcp', 'utf8')
         .split('\n')
         .map((line) => line.trim().split(/\s+/))
-        .find(([, from]) => from?.endsWith(local))?.[5];
+        .find(([, from, to]) => from?.endsWith(local) && to?.endsWith(remote))?.[5];
     // Retransmission's stands there until what was sent is acknowledged.
     while (timer()?.startsWith('01')) await new Promise((resolve) => setTimeout(resolve, 10));
     assert.match(timer()!, /^02:/, tls ? 'with TLS' : 'plain');
